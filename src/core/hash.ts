@@ -1,0 +1,12 @@
+/** @file core: content hashes; the only place that knows the algorithm. */
+import { createHash } from 'node:crypto';
+
+/** Lower-case hexadecimal SHA-256, 64 characters. */
+export type Sha256 = string & { readonly __brand: 'Sha256' };
+
+/** Hash of the given chunks, as if concatenated. Strings are hashed as UTF-8. */
+export function sha256(...chunks: readonly (Uint8Array | string)[]): Sha256 {
+  const hash = createHash('sha256');
+  for (const chunk of chunks) hash.update(chunk);
+  return hash.digest('hex') as Sha256;
+}
