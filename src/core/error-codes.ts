@@ -33,7 +33,12 @@ export type ErrorCode =
   | 'RUNTIME_VERSION'
   | 'SESSION_FAILED'
   | 'RUN_FAILED'
-  | 'FEED_UNKNOWN';
+  | 'FEED_UNKNOWN'
+  | 'NON_FINITE'
+  | 'NOT_POSITIVE_DEFINITE'
+  | 'RANK_DEFICIENT'
+  | 'LABELS_INVALID'
+  | 'LABELS_ONE_CLASS';
 
 /** One section per layer, in layer order. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
@@ -124,5 +129,32 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     1,
     'A value was fed under a name that the model does not take; ONNX Runtime would ignore it in silence.',
     'Check the name against `inputNames`.',
+  ),
+  // linalg
+  NON_FINITE: entry(
+    3,
+    'A matrix holds NaN or infinity, so every number computed from it would be meaningless.',
+    'Check the model and the inputs that gave these activations: an overflow in half precision is the usual source.',
+  ),
+  NOT_POSITIVE_DEFINITE: entry(
+    3,
+    'A system has no unique solution: the features are linearly dependent and nothing regularises them.',
+    'Use a larger penalty, more shrinkage or more examples.',
+  ),
+  RANK_DEFICIENT: entry(
+    3,
+    'Fewer independent directions exist than were asked for.',
+    'Ask for a smaller subspace or give more examples.',
+  ),
+  // probe
+  LABELS_INVALID: entry(
+    3,
+    'Class labels do not fit the data: one is outside its range, or there are too few of them.',
+    'Labels are whole numbers from 0 to the number of classes less one, or -1 for "no value"; one per example.',
+  ),
+  LABELS_ONE_CLASS: entry(
+    3,
+    'Fewer than two classes of a variable occur among the examples a probe is fitted on, so there is nothing to tell apart.',
+    'Add examples of another class to the fitting side, or leave the variable out.',
   ),
 };
