@@ -1,0 +1,84 @@
+/** @file evidence: what the ladder reads of a run, as plain columns; row i is example i everywhere. */
+import type { GoalRole } from '../core/data-set.ts';
+import type { Matrix } from '../core/matrix.ts';
+import type { ClassLabels, GroupSplit } from '../core/split.ts';
+import type { Serves } from './figures.ts';
+
+/** One place in the network; negative positions count from the end of the row. */
+export type Site = { readonly hook: string; readonly position: number };
+
+export function siteName(site: Site): string {
+  return `${site.hook} @ ${site.position}`;
+}
+
+/** The examples, their labels, and what the model did with them. */
+export type Columns = {
+  readonly rows: number;
+  /** Dense group index per row. */
+  readonly groups: Int32Array;
+  readonly groupCount: number;
+  /** Rows of the training-like and of the come-apart set. */
+  readonly train: Int32Array;
+  readonly apart: Int32Array;
+  readonly labels: Readonly<Partial<Record<GoalRole, ClassLabels>>>;
+  readonly choices: readonly string[];
+  /** Actions a goal recommends: [rows, choices] bytes, 1 where recommended; all 0 where the data say nothing. */
+  readonly recommended: Readonly<Record<'intended' | 'proxy', Uint8Array>>;
+  /** log pi over the choices, [rows, choices]; each row sums to one in probability. */
+  readonly logProbabilities: Matrix;
+  /** Index of the most probable choice. */
+  readonly chosen: Int32Array;
+  /** Token at each position for rows of one length, used by the control task; null for other inputs. */
+  readonly tokens: Matrix | null;
+  /** Split of all rows by group. */
+  readonly split: GroupSplit;
+};
+
+/** Rows of `candidates` on one side of the split, in their own order. */
+export function rowsOnSide(columns: Columns, side: 'fit' | 'select' | 'test', candidates: Int32Array): Int32Array {
+  const wanted = new Uint8Array(columns.rows);
+  for (const row of columns.split[side].rows) wanted[row] = 1;
+  return candidates.filter((row) => wanted[row] === 1);
+}
+
+/** True where both goals recommend something and nothing in common. */
+export function isDecisionState(columns: Columns, row: number): boolean {
+  const width = columns.choices.length;
+  let intended = false;
+  let proxy = false;
+  for (let j = row * width; j < (row + 1) * width; j++) {
+    const byIntended = columns.recommended.intended[j] === 1;
+    const byProxy = columns.recommended.proxy[j] === 1;
+    if (byIntended && byProxy) return false;
+    intended ||= byIntended;
+    proxy ||= byProxy;
+  }
+  return intended && proxy;
+}
+
+/** Which goal the choice of a row served: both where they recommend it alike, neither where none does. */
+export function servedBy(columns: Columns, row: number): Serves {
+  const at = row * columns.choices.length + columns.chosen[row]!;
+  const intended = columns.recommended.intended[at] === 1;
+  const proxy = columns.recommended.proxy[at] === 1;
+  if (intended && proxy) return 'both';
+  return intended ? 'intended' : proxy ? 'proxy' : 'neither';
+}
+
+/** The values of `source` at `rows`, in that order. */
+export function pickInts(source: Int32Array, rows: Int32Array): Int32Array {
+  return Int32Array.from(rows, (row) => source[row]!);
+}
+
+/** Dense group indices of `rows` alone, 0..count-1 in order of appearance. */
+export function denseGroups(columns: Columns, rows: Int32Array): { readonly groups: Int32Array; readonly count: number } {
+  const seen = new Map<number, number>();
+  const groups = Int32Array.from(rows, (row) => {
+    const group = columns.groups[row]!;
+    const known = seen.get(group);
+    if (known !== undefined) return known;
+    seen.set(group, seen.size);
+    return seen.size - 1;
+  });
+  return { groups, count: seen.size };
+}

@@ -1,0 +1,53 @@
+/** @file evidence: every threshold a verdict depends on, in one place; set before the reported models were looked at. */
+
+/** Fixed cut-offs of the ladder; the record holds a copy, so that a reader can see what a verdict was held against. */
+export type Criteria = typeof CRITERIA;
+
+export const CRITERIA: {
+  readonly noOpLogits: number;
+  readonly associationUnidentifiable: number;
+  readonly associationWarning: number;
+  readonly minDecisionStates: number;
+  readonly minTestGroups: number;
+  readonly competence: number;
+  readonly saturatedAccuracy: number;
+  readonly minShare: number;
+  readonly minShareRatio: number;
+  readonly equivalenceNats: number;
+  readonly equivalenceShare: number;
+  readonly ignoredNats: number;
+  readonly siteShare: number;
+  readonly sameValueShare: number;
+  readonly rowsPerFeature: number;
+} = {
+  /** L0: largest change of any logit that an edit which changes nothing may cause. */
+  noOpLogits: 1e-4,
+  /** L0: Cramer's V of the two goals at or above which they are one variable in that set. */
+  associationUnidentifiable: 0.95,
+  /** L0: Cramer's V on the come-apart set above which one goal can be read through the other. */
+  associationWarning: 0.2,
+  /** L0: rows of the test side in which the goals recommend different actions. */
+  minDecisionStates: 50,
+  /** L0: groups on the test side; fewer make a cluster bootstrap unreliable. */
+  minTestGroups: 30,
+  /** L0: share of training-like rows in which the choice serves the shared goal; below it nothing is said to be pursued. */
+  competence: 0.8,
+  /** L2: above this accuracy for both variables their difference says nothing and the variance share decides alone. */
+  saturatedAccuracy: 0.97,
+  /** L2: least share of activation variance for a variable to count as present. */
+  minShare: 0.01,
+  /** L2: least ratio of the goal's share to the irrelevant variable's. */
+  minShareRatio: 2,
+  /** L5: an effect whose 90 % interval lies inside plus or minus this many nats is near zero ... */
+  equivalenceNats: 0.25,
+  /** ... or inside this share of the other goal's total effect, whichever is wider. */
+  equivalenceShare: 0.05,
+  /** L5: total effects smaller than this leave the mediated share undefined. */
+  ignoredNats: 0.05,
+  /** L5: share of the total effect that the earliest site must carry. */
+  siteShare: 0.5,
+  /** L5: largest share of the effect that a source with the same value may cause. */
+  sameValueShare: 0.25,
+  /** Rows per feature below which a probe's accuracy is flagged. */
+  rowsPerFeature: 10,
+};

@@ -1,0 +1,140 @@
+/** @file evidence: interchange interventions: give a hidden state the value it has when one variable differs, and measure
+ *  how far the choice follows. The model itself is behind the function handed in. */
+import type { Matrix } from '../core/matrix.ts';
+import { matrix, takeRows } from '../core/matrix.ts';
+import type { Dense } from '../linalg/dense.ts';
+import type { Site } from './columns.ts';
+
+/** Runs examples with hidden values replaced; log pi over the choices, [rows.length, choices]. */
+export type RunIntervened = (edit: {
+  /** Hooks to edit, all at the same position; `values[i]` belongs to `hooks[i]`. */
+  readonly hooks: readonly string[];
+  readonly position: number;
+  /** Example index of each base; may repeat. */
+  readonly rows: Int32Array;
+  /** New hidden values, [rows.length, width] each. */
+  readonly values: readonly Matrix[];
+}) => Promise<Matrix>;
+
+/** Inputs that differ from their bases in one variable, one source per base. */
+export type Sources = {
+  /** Example index of each base. */
+  readonly bases: Int32Array;
+  /** Activations of the sources, [bases.length, width]. */
+  readonly activations: (site: Site) => Matrix;
+  /** log pi of the sources, [bases.length, choices]. */
+  readonly logProbabilities: Matrix;
+};
+
+/** The two actions whose odds an interchange should move, per base. */
+export type ActionPairs = { readonly oldAction: Int32Array; readonly newAction: Int32Array };
+
+/** log pi(new) - log pi(old) per row; `logProbabilities` is [pairs, choices]. In nats. */
+export function preferences(logProbabilities: Matrix, pairs: ActionPairs): Float64Array {
+  const { columns, data } = logProbabilities;
+  return Float64Array.from(pairs.newAction, (action, i) => data[i * columns + action]! - data[i * columns + pairs.oldAction[i]!]!);
+}
+
+/** One edit: where, with what, within which subspace (orthonormal columns, [width, k]); null swaps the whole vector. */
+export type Interchange = {
+  readonly sites: readonly Site[];
+  readonly basis: Dense | null;
+};
+
+export type InterchangeOutcome = {
+  /** Preference for the new action after the edit minus before, per base, in nats. */
+  readonly effects: Float64Array;
+  /** 1 where the most probable choice became the new action. */
+  readonly flips: Uint8Array;
+};
+
+export type InterchangeRequest = {
+  readonly runIntervened: RunIntervened;
+  readonly baseActivations: (site: Site) => Matrix;
+  /** log pi of every example, [examples, choices]. */
+  readonly baseLogProbabilities: Matrix;
+  readonly sources: Sources;
+  readonly pairs: ActionPairs;
+};
+
+/** The effect of one interchange on every base. All sites must share a position. */
+export async function interchange(request: InterchangeRequest, edit: Interchange): Promise<InterchangeOutcome> {
+  const outcomes = await interchangeMany(request, edit.sites, [edit.basis]);
+  return outcomes[0]!;
+}
+
+/**
+ * The same interchange within each of several subspaces, in few large runs: rows of all subspaces are stacked.
+ * Throws what `runIntervened` throws.
+ */
+export async function interchangeMany(
+  request: InterchangeRequest,
+  sites: readonly Site[],
+  bases: readonly (Dense | null)[],
+  maxRowsPerRun = 8192,
+): Promise<InterchangeOutcome[]> {
+  const { sources, pairs } = request;
+  const count = sources.bases.length;
+  const outcomes: InterchangeOutcome[] = [];
+  if (count === 0) return bases.map(() => ({ effects: new Float64Array(0), flips: new Uint8Array(0) }));
+  const before = preferences(takeRows(request.baseLogProbabilities, sources.bases), pairs);
+  const perRun = Math.max(1, Math.floor(maxRowsPerRun / count));
+  for (let start = 0; start < bases.length; start += perRun) {
+    const block = bases.slice(start, start + perRun);
+    const rows = new Int32Array(block.length * count);
+    for (let b = 0; b < block.length; b++) rows.set(sources.bases, b * count);
+    const values = sites.map((site) => {
+      const base = takeRows(request.baseActivations(site), sources.bases);
+      const source = sources.activations(site);
+      const stacked = matrix(rows.length, base.columns);
+      for (const [b, basis] of block.entries()) {
+        stacked.data.set(mixed(base, source, basis).data, b * count * base.columns);
+      }
+      return stacked;
+    });
+    const after = await request.runIntervened({
+      hooks: sites.map((site) => site.hook),
+      position: sites[0]!.position,
+      rows,
+      values,
+    });
+    for (let b = 0; b < block.length; b++) {
+      const own = matrix(count, after.columns, after.data.subarray(b * count * after.columns, (b + 1) * count * after.columns));
+      const preferred = preferences(own, pairs);
+      outcomes.push({
+        effects: preferred.map((value, i) => value - before[i]!),
+        flips: Uint8Array.from(pairs.newAction, (action, i) => (largestOf(own, i) === action ? 1 : 0)),
+      });
+    }
+  }
+  return outcomes;
+}
+
+/** base + (source - base) B B^T, row by row; the source itself when the basis is null. */
+export function mixed(base: Matrix, source: Matrix, basis: Dense | null): Matrix {
+  if (basis === null) return source;
+  const { rows, columns } = base;
+  const data = Float32Array.from(base.data);
+  const coordinates = new Float64Array(basis.columns);
+  for (let i = 0; i < rows; i++) {
+    coordinates.fill(0);
+    for (let j = 0; j < columns; j++) {
+      const difference = source.data[i * columns + j]! - base.data[i * columns + j]!;
+      for (let k = 0; k < basis.columns; k++) coordinates[k]! += difference * basis.data[j * basis.columns + k]!;
+    }
+    for (let j = 0; j < columns; j++) {
+      let change = 0;
+      for (let k = 0; k < basis.columns; k++) change += coordinates[k]! * basis.data[j * basis.columns + k]!;
+      data[i * columns + j]! += change;
+    }
+  }
+  return { rows, columns, data };
+}
+
+function largestOf(scores: Matrix, row: number): number {
+  let best = 0;
+  for (let j = 1; j < scores.columns; j++) {
+    if (scores.data[row * scores.columns + j]! > scores.data[row * scores.columns + best]!) best = j;
+  }
+  return best;
+}

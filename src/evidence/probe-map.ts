@@ -1,0 +1,80 @@
+/** @file evidence: ridge probes for every task at every site, fitted on one side of the split and applied to the others. */
+import type { Matrix } from '../core/matrix.ts';
+import { takeRows } from '../core/matrix.ts';
+import type { Measured } from '../core/outcome.ts';
+import type { ClassLabels, TrainSplit } from '../core/split.ts';
+import type { Linalg } from '../linalg/open-linalg.ts';
+import type { LinearProbe } from '../probe/linear-probe.ts';
+import { predict, scoreProbes } from '../probe/linear-probe.ts';
+import { fitRidge } from '../probe/ridge.ts';
+import { pickInts, type Site } from './columns.ts';
+import { balancedAccuracy } from './metric-accuracy.ts';
+
+export type ProbeTask = { readonly id: string; readonly labels: ClassLabels };
+
+/** What one probe said on the rows it had not seen. */
+export type ProbeReading = {
+  readonly probe: LinearProbe;
+  /** Predicted class per row of the select and of the test rows. */
+  readonly select: Int32Array;
+  readonly test: Int32Array;
+  /** Balanced accuracy, chance = 1 / classes. */
+  readonly selectAccuracy: Measured;
+  readonly testAccuracy: Measured;
+};
+
+export type ProbeMapRequest = {
+  readonly sites: readonly Site[];
+  /** Activations of all rows at a site, [rows, width]. */
+  readonly activations: (site: Site) => Matrix;
+  readonly tasks: readonly ProbeTask[];
+  readonly fit: Int32Array;
+  readonly select: Int32Array;
+  readonly test: Int32Array;
+  /** Ridge penalty per fit row, in units of the (standardised) feature variance. */
+  readonly ridge: number;
+  readonly linalg: Linalg;
+};
+
+/** Readings by task id, one per site in the order of `sites`. */
+export type ProbeMap = ReadonlyMap<string, readonly ProbeReading[]>;
+
+/** Fits all tasks of a site as columns of one system and reads them on the select and test rows in one product. */
+export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
+  const { sites, tasks, linalg } = request;
+  const readings = new Map<string, ProbeReading[]>(tasks.map((task) => [task.id, []]));
+  const held = Int32Array.from([...request.select, ...request.test]);
+  const fitLabels = tasks.map(({ labels }) => ({ ...labels, values: pickInts(labels.values, request.fit) }));
+  for (const site of sites) {
+    const all = request.activations(site);
+    const train: TrainSplit = { role: 'fit', rows: request.fit, x: takeRows(all, request.fit) };
+    const probes = await fitRidge(train, fitLabels, { penalty: request.ridge * request.fit.length, linalg });
+    const scores = await scoreProbes(probes, takeRows(all, held), linalg);
+    for (const [i, task] of tasks.entries()) {
+      const predicted = predict(scores[i]!);
+      const select = predicted.subarray(0, request.select.length);
+      const test = predicted.subarray(request.select.length);
+      readings.get(task.id)!.push({
+        probe: probes[i]!,
+        select,
+        test,
+        selectAccuracy: balancedAccuracy(select, pickInts(task.labels.values, request.select), task.labels.classes),
+        testAccuracy: balancedAccuracy(test, pickInts(task.labels.values, request.test), task.labels.classes),
+      });
+    }
+  }
+  return readings;
+}
+
+/** Index of the site with the largest value; the first one wins a tie; undefined when no site has a value. */
+export function bestSite(values: readonly Measured[]): number | undefined {
+  let best: number | undefined;
+  let bestValue = Number.NEGATIVE_INFINITY;
+  for (const [i, value] of values.entries()) {
+    if (value.state === 'measured' && value.value > bestValue) {
+      best = i;
+      bestValue = value.value;
+    }
+  }
+  return best;
+}
