@@ -34,6 +34,25 @@ export type ErrorCode =
   | 'SESSION_FAILED'
   | 'RUN_FAILED'
   | 'FEED_UNKNOWN'
+  | 'INPUT_UNKNOWN'
+  | 'INPUT_INVALID'
+  | 'TOKEN_RANGE'
+  | 'TEXT_UNSUPPORTED'
+  | 'POSITION_RANGE'
+  | 'CHOICE_RANGE'
+  | 'ACTIVATIONS_NON_FINITE'
+  | 'DATA_NOT_FOUND'
+  | 'DATA_SYNTAX'
+  | 'DATA_FIELD'
+  | 'DATA_UNKNOWN_FIELD'
+  | 'DATA_DUPLICATE_ID'
+  | 'DATA_EMPTY'
+  | 'DATA_LIMIT'
+  | 'SPLIT_TOO_FEW_GROUPS'
+  | 'RUN_LOCKED'
+  | 'DISK_FULL'
+  | 'NOT_WRITABLE'
+  | 'STORE_CORRUPT'
   | 'NON_FINITE'
   | 'NOT_POSITIVE_DEFINITE'
   | 'RANK_DEFICIENT'
@@ -129,6 +148,96 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     1,
     'A value was fed under a name that the model does not take; ONNX Runtime would ignore it in silence.',
     'Check the name against `inputNames`.',
+  ),
+  // model
+  INPUT_UNKNOWN: entry(
+    3,
+    'The model asks for an input that neither the data nor a rule of this tool can supply.',
+    'Name it under `inputs` in the first line of the data, or export the model without it; `mesascope inspect MODEL` lists the inputs.',
+  ),
+  INPUT_INVALID: entry(
+    3,
+    'An example does not fit what the model takes: another kind of input, another type or another shape.',
+    'Give every example the kind and shape that `mesascope inspect MODEL` lists.',
+  ),
+  TOKEN_RANGE: entry(
+    3,
+    'A token id lies outside the vocabulary of the model; looking it up would fail or read a wrong row.',
+    'Check that the data were made for this model: ids run from 0 to the vocabulary size less one.',
+  ),
+  TEXT_UNSUPPORTED: entry(
+    3,
+    'The data hold text, and this version has no tokenizer to turn it into token ids.',
+    'Tokenize the text yourself and give `tokens` in place of `text`.',
+  ),
+  // capture
+  POSITION_RANGE: entry(
+    3,
+    'A position was asked for that a row does not have.',
+    'Choose positions that every row has; negative ones count from the end of the row.',
+  ),
+  CHOICE_RANGE: entry(
+    3,
+    "A choice names an index outside the last axis of the model's first output.",
+    'Correct `choices` in the first line of the data.',
+  ),
+  ACTIVATIONS_NON_FINITE: entry(
+    3,
+    'The model produced NaN or infinity, so every number computed from these activations would be meaningless.',
+    'Check the model on that example: an overflow in half precision or a damaged weight is the usual source.',
+  ),
+  // store
+  DATA_NOT_FOUND: entry(
+    3,
+    'No data file can be read at that path.',
+    'Check the path; relative paths start at the working folder.',
+  ),
+  DATA_SYNTAX: entry(
+    3,
+    'A line of the data file is not JSON.',
+    'Every line is one JSON object: the first describes the data, each further one is an example.',
+  ),
+  DATA_FIELD: entry(
+    3,
+    'A field of the data file is missing or has a value that it cannot have.',
+    'Correct the field that the message names.',
+  ),
+  DATA_UNKNOWN_FIELD: entry(
+    3,
+    'The data file has a field that nothing reads; a misspelt name would otherwise be lost in silence.',
+    'Correct the name, or put what is yours under `meta`.',
+  ),
+  DATA_DUPLICATE_ID: entry(3, 'Two examples have the same id.', 'Give every example an id of its own.'),
+  DATA_EMPTY: entry(
+    3,
+    'The data file holds no example.',
+    'Write a first line that describes the data and one line per example after it.',
+  ),
+  DATA_LIMIT: entry(
+    3,
+    'The data file states something larger than this tool accepts from an untrusted file.',
+    'Split long lines and flatten deep nesting; the message names the limit.',
+  ),
+  SPLIT_TOO_FEW_GROUPS: entry(
+    3,
+    'There are too few groups to put some on each side of the split without cutting one.',
+    'Give examples of more sources, each with its own `group`.',
+  ),
+  RUN_LOCKED: entry(
+    3,
+    'Another process is writing to the same folder.',
+    'Wait for it or end it, or choose another folder. The lock of a process that died is taken over by itself.',
+  ),
+  DISK_FULL: entry(
+    3,
+    'The disk is full. What was finished before is intact.',
+    'Free some space and run the same command again: it goes on where it stopped.',
+  ),
+  NOT_WRITABLE: entry(3, 'A file or folder cannot be written.', 'Choose a folder that you may write to.'),
+  STORE_CORRUPT: entry(
+    3,
+    'A stored file is damaged or was not written by this tool.',
+    'Delete the file or folder that the message names; it will be made again.',
   ),
   // linalg
   NON_FINITE: entry(
