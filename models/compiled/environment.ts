@@ -1,0 +1,2 @@
+/** @file models/compiled: the compiled organisms live in the grid world; nothing of their own here. */
+export * from '../grid/environment.ts';
