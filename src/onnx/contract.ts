@@ -39,6 +39,8 @@ export type NodeView = {
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Values of the enclosing graph that the node's sub-graphs read by name; absent without sub-graphs. */
+  readonly captures?: readonly string[];
   /** The node's own bytes, tag and length excluded. */
   readonly range: ByteRange;
 };
@@ -77,8 +79,10 @@ export type ModelIndex = {
   readonly producer: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly graphName: string;
-  /** Range of the GraphProto's contents in `bytes`. */
+  /** Range of the GraphProto's contents in `bytes` (its first piece). */
   readonly graphRange: ByteRange;
+  /** All pieces of the GraphProto, in order: protobuf merges a message that a file repeats. */
+  readonly graphPieces: readonly ByteRange[];
   readonly nodes: readonly NodeView[];
   readonly initializers: ReadonlyMap<string, TensorView>;
   /** Graph inputs that must be fed, i.e. without those that are also initializers. */
@@ -86,12 +90,22 @@ export type ModelIndex = {
   readonly outputs: readonly ValueInfo[];
   readonly valueInfo: ReadonlyMap<string, ValueInfo>;
   readonly functions: number;
+  /** Every value name that a sub-graph (of If, Loop, Scan) defines; none of them can be an output. */
+  readonly nestedNames: ReadonlySet<string>;
+  /** Names of initializers stored as SparseTensorProto. */
+  readonly sparseInitializers: readonly string[];
 };
 
 /** Upper bounds on what an untrusted file may state. */
 export type ReadLimits = {
+  /** Nodes, those of sub-graphs included. */
   readonly maxNodes: number;
   readonly maxInitializers: number;
+  /** Declared graph inputs, outputs and value_info entries together. */
+  readonly maxValues: number;
+  /** Attributes of one node. */
+  readonly maxAttributes: number;
+  /** Graphs within graphs. */
   readonly maxDepth: number;
   readonly maxRank: number;
   readonly maxNameBytes: number;
