@@ -61,9 +61,7 @@ export function regularisedBeta(x: number, a: number, b: number): number {
   checkShape(a, b);
   if (!(x >= 0 && x <= 1)) throw new MesascopeError('BAD_SETTING', `x lies in [0, 1], got ${x}`);
   if (x === 0 || x === 1) return x;
-  const front = Math.exp(
-    logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x),
-  );
+  const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x));
   // I_x(a, b) = 1 - I_{1-x}(b, a) puts x on the side where the fraction converges fast.
   return x < (a + 1) / (a + b + 2)
     ? (front * betaFraction(x, a, b)) / a

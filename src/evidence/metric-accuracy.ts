@@ -1,35 +1,6 @@
 /** @file evidence: how often predicted classes are right; pure counts, no resampling and no thresholds. */
-import { MesascopeError } from '../core/errors.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
-
-/** Throws `MATRIX_SHAPE` unless `length` rows came with `other` of `what`. */
-export function requireRows(length: number, other: number | undefined, what: string): void {
-  if (other !== undefined && other !== length) {
-    throw new MesascopeError('MATRIX_SHAPE', `${length} rows came with ${other} ${what}`, {
-      facts: { rows: length, [what]: other },
-    });
-  }
-}
-
-/** Throws `BAD_SETTING` on a weight that is negative or not finite. */
-export function requireWeights(weights: Float64Array | undefined): void {
-  for (const weight of weights ?? []) {
-    if (!(weight >= 0 && Number.isFinite(weight))) {
-      throw new MesascopeError('BAD_SETTING', `a weight is finite and not negative, got ${weight}`);
-    }
-  }
-}
-
-/** Throws `BAD_SETTING` on a label outside -1 .. classes - 1. */
-export function requireLabels(labels: Int32Array, classes: number): void {
-  for (const label of labels) {
-    if (label < -1 || label >= classes) {
-      throw new MesascopeError('BAD_SETTING', `label ${label} is outside ${classes} classes`, {
-        facts: { label, classes },
-      });
-    }
-  }
-}
+import { requireLabels, requireRows, requireWeights } from './metric-arguments.ts';
 
 /**
  * Weighted share of rows whose prediction equals the label, in [0, 1]. Rows with label -1 are left out; a prediction
@@ -51,7 +22,11 @@ export function accuracy(predicted: Int32Array, labels: Int32Array, weights?: Fl
 }
 
 /** Weights of right rows, of labelled rows and of predictions per class, each [classes]. */
-type ClassTallies = { readonly hits: Float64Array; readonly labelled: Float64Array; readonly called: Float64Array };
+type ClassTallies = {
+  readonly hits: Float64Array;
+  readonly labelled: Float64Array;
+  readonly called: Float64Array;
+};
 
 function tally(
   predicted: Int32Array,

@@ -1,6 +1,6 @@
 /** @file evidence: how strongly two categorical variables go together; counts only. */
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
-import { requireRows } from './metric-accuracy.ts';
+import { requireRows } from './metric-arguments.ts';
 
 export type AssociationOptions = {
   /** Bergsma's (2013) correction: under independence the plain V of a large table from few rows is far above 0. Default false. */
@@ -32,7 +32,8 @@ export function cramersV(a: Int32Array, b: Int32Array, options: AssociationOptio
   }
   const r = rows.size;
   const c = columns.size;
-  if (r < 2 || c < 2) return undefinedBecause(n === 0 ? 'no row has both labels' : 'one variable does not vary');
+  if (r < 2 || c < 2)
+    return undefinedBecause(n === 0 ? 'no row has both labels' : 'one variable does not vary');
   // chi^2 / n = sum of count^2 / (row total x column total) - 1; empty cells drop out of that form.
   let phi2 = -1;
   for (const [left, line] of cells) {

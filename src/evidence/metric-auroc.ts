@@ -2,7 +2,7 @@
 import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
-import { requireLabels, requireRows, requireWeights } from './metric-accuracy.ts';
+import { requireLabels, requireRows, requireWeights } from './metric-arguments.ts';
 
 /**
  * Area under the ROC curve, in [0, 1]: the chance that a positive scores above a negative, ties counted one half (Mann and
@@ -21,7 +21,10 @@ export function auroc(
   for (let i = 0; i < scores.length; i++) {
     const kind = positives[i]!;
     if (kind !== 1 && kind !== 0 && kind !== -1) {
-      throw new MesascopeError('BAD_SETTING', `a row is positive (1), negative (0) or left out (-1), got ${kind}`);
+      throw new MesascopeError(
+        'BAD_SETTING',
+        `a row is positive (1), negative (0) or left out (-1), got ${kind}`,
+      );
     }
     if (kind === -1) continue;
     if (Number.isNaN(scores[i]!)) return undefinedBecause(`the score of row ${i} is not a number`);

@@ -1,8 +1,13 @@
 /** @file evidence: resamples whole groups with replacement; knows statistics only as functions of how often each group was drawn. */
 import { MesascopeError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import { requireRows, requireWeights } from './metric-accuracy.ts';
-import { type BootstrapDraws, bootstrapInterval, type Interval, type IntervalMethod } from './resample-interval.ts';
+import { requireRows, requireWeights } from './metric-arguments.ts';
+import {
+  type BootstrapDraws,
+  bootstrapInterval,
+  type Interval,
+  type IntervalMethod,
+} from './resample-interval.ts';
 
 /** How often each group was drawn, indexed like `groups`; one buffer is reused, so copy it to keep it. */
 export type GroupStatistic = (groupCounts: Float64Array) => number | undefined;
@@ -65,7 +70,8 @@ export function clusterBootstrapDraws(
   };
   for (const group of present) counts[group] = 1;
   const estimate = evaluate();
-  if (estimate === undefined) return { state: 'undefined', reason: 'the statistic does not exist on this sample' };
+  if (estimate === undefined)
+    return { state: 'undefined', reason: 'the statistic does not exist on this sample' };
   let jackknife: (number | undefined)[] | undefined;
   if ((options.method ?? 'bca') === 'bca') {
     jackknife = [];
@@ -99,7 +105,9 @@ export function clusterBootstrapDraws(
  * Interval of a statistic over groups drawn with replacement (Davison and Hinkley 1997, section 3.8: clusters, not rows), BCa with a
  * delete-one-group jackknife unless `percentile` is asked for. Throws `BAD_SETTING`.
  */
-export function clusterBootstrap(options: BootstrapOptions & { readonly statistic: GroupStatistic }): Interval {
+export function clusterBootstrap(
+  options: BootstrapOptions & { readonly statistic: GroupStatistic },
+): Interval {
   const drawn = clusterBootstrapDraws(options);
   if ('state' in drawn) return drawn;
   return bootstrapInterval(drawn, { level: options.level ?? 0.95, method: options.method ?? 'bca' });

@@ -2,7 +2,7 @@
 import { MesascopeError } from '../core/errors.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
-import { requireRows } from './metric-accuracy.ts';
+import { requireRows } from './metric-arguments.ts';
 import { requireDraws } from './resample-cluster-bootstrap.ts';
 import { type NullSummary, permutationPValue, summariseNull } from './resample-permutation.ts';
 
@@ -104,7 +104,12 @@ export function maxStatisticTest(options: {
   let bestStanding = -Infinity;
   const adjusted = standing.map((value, site): Measured => {
     if (value === undefined) return undefinedBecause('the statistic does not exist at this site');
-    const pValue = permutationPValue({ observed: value, values: whole, alternative: 'greater', undefinedDraws });
+    const pValue = permutationPValue({
+      observed: value,
+      values: whole,
+      alternative: 'greater',
+      undefinedDraws,
+    });
     if (value > bestStanding) {
       bestStanding = value;
       best = { site, observed: observed[site]!, pValue };

@@ -1,6 +1,6 @@
 /** @file evidence: tests that exchange two labels within a group; needs no model and no refit. */
 import type { Random } from '../core/random.ts';
-import { requireRows } from './metric-accuracy.ts';
+import { requireRows } from './metric-arguments.ts';
 import { indexGroups } from './resample-cluster-bootstrap.ts';
 import { type Alternative, type PermutationResult, permutationTest } from './resample-permutation.ts';
 
