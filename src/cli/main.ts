@@ -1,0 +1,98 @@
+/** @file cli: from arguments to an exit code; the only place that catches everything. */
+import { CommanderError } from 'commander';
+import { MesascopeError } from '../core/errors.ts';
+import { type CommandContext, commandAsTyped, type ExitCode } from './context.ts';
+import { showError } from './error-line.ts';
+import { listenForInterrupt } from './interrupt.ts';
+import { buildProgram, type Launch } from './program.ts';
+import { progressDisplay } from './progress-display.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
+
+/**
+ * Runs one command line (`argv` without node and script) and returns its exit code: 0, 1, 2, 3, 100 or 130. Never throws.
+ * Results go to the terminal's stdout, progress and one-line errors to its stderr; nothing else is touched.
+ */
+export async function main(
+  argv: readonly string[],
+  terminal: Terminal = processTerminal(),
+): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const launch: Launch = async (options, work) => {
+    exitCode = await runWork(work, { argv, terminal, json: options.json === true, server: options.server === true });
+  };
+  const program = buildProgram(launch, terminal);
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    return printError(usageError(thrown), terminal);
+  }
+}
+
+type WorkOptions = {
+  readonly argv: readonly string[];
+  readonly terminal: Terminal;
+  readonly json: boolean;
+  readonly server: boolean;
+};
+
+async function runWork(
+  work: (context: CommandContext) => Promise<ExitCode>,
+  { argv, terminal, json, server }: WorkOptions,
+): Promise<ExitCode> {
+  const display = progressDisplay(terminal);
+  const interrupt = listenForInterrupt(terminal, { quiet: server });
+  const context: CommandContext = {
+    terminal: {
+      ...terminal,
+      // A live status line must not be glued to what follows it.
+      out(text) {
+        display.clear();
+        terminal.out(text);
+      },
+      err(text) {
+        display.clear();
+        terminal.err(text);
+      },
+    },
+    control: { onProgress: display.listen, signal: interrupt.signal },
+    workingFolder: process.cwd(),
+    json,
+    argv,
+  };
+  try {
+    return await work(context);
+  } catch (thrown) {
+    display.clear();
+    return printError(interrupt.signal.aborted ? interrupted(thrown, argv) : thrown, terminal);
+  } finally {
+    display.clear();
+    interrupt.dispose();
+  }
+}
+
+/** After a signal, a failure is the interruption, unless a coded error says that something else went wrong first. */
+function interrupted(thrown: unknown, argv: readonly string[]): unknown {
+  if (thrown instanceof MesascopeError && thrown.code !== 'ABORTED') return thrown;
+  return new MesascopeError('ABORTED', 'interrupted, finished batches are kept', {
+    remedy: `go on with: ${commandAsTyped(argv)}`,
+    cause: thrown,
+  });
+}
+
+/** Commander's messages span lines and begin with "error:"; one line of ours does not. */
+function usageError(thrown: unknown): unknown {
+  if (!(thrown instanceof CommanderError)) return thrown;
+  const seen = thrown.message.replace(/^error:\s*/, '').replace(/\s*\n\s*/g, ' ');
+  return new MesascopeError('BAD_USAGE', seen, { cause: thrown });
+}
+
+function printError(thrown: unknown, terminal: Terminal): ExitCode {
+  const debug = process.env['MESASCOPE_DEBUG'] === '1';
+  const shown = showError(thrown, { workingFolder: process.cwd(), debug });
+  terminal.err(`${shown.line}\n`);
+  if (shown.stack !== undefined) terminal.err(`${shown.stack}\n`);
+  return shown.exitCode;
+}

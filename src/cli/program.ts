@@ -1,0 +1,216 @@
+/** @file cli: every command's words: arguments, options, help. The work is imported only when a command is chosen. */
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CommandContext, ExitCode } from './context.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Runs one command's work and keeps its exit code; `server`: Ctrl+C is how it is meant to end. */
+export type Launch = (
+  options: { readonly json?: boolean; readonly server?: boolean },
+  work: (context: CommandContext) => Promise<ExitCode>,
+) => Promise<void>;
+
+type Json = { readonly json?: boolean };
+
+/** The whole command line. Bad usage throws a CommanderError; nothing is printed but help and version. */
+export function buildProgram(launch: Launch, terminal: Terminal): Command {
+  const program = new Command('mesascope')
+    .description('Shows, from the inside, which goal a small transformer is pursuing.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('--help', 'show help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => {}, outputError: () => {} })
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 good, 1 a bug in the tool, 2 bad usage or settings, 3 a model or data problem you can mend,
+100 ran but a declared expectation failed, 130 interrupted (the command that goes on is printed).
+Results go to stdout, progress and errors to stderr.`,
+    );
+  const add = (usage: string, description: string, examples: readonly string[]): Command =>
+    program
+      .command(usage)
+      .description(description)
+      .helpOption('--help', 'show help')
+      .option('--json', 'one JSON value on stdout; errors stay one line on stderr')
+      .addHelpText('after', `\nExamples:\n${examples.map((example) => `  mesascope ${example}`).join('\n')}`);
+
+  add('inspect <model>', "a model's inputs, outputs, layers and hook points, from the file alone", [
+    'inspect models/grid/proxy/model.onnx',
+    "inspect model.onnx --hooks 'blocks.*.resid_post'",
+    'inspect model.onnx --json',
+  ])
+    .option('--hooks <pattern>', 'only these hook points (comma-separated globs)')
+    .action((model: string, options: Json & { hooks?: string }) =>
+      launch(options, async (context) => {
+        const { inspectCommand } = await import('./command-inspect.ts');
+        return inspectCommand({ model, hooks: options.hooks }, context);
+      }),
+    );
+
+  add('verify <model>', 'run the model and check that what the hooks say adds up, with the numbers', [
+    'verify models/grid/proxy/model.onnx',
+    'verify model.onnx --json',
+  ]).action((model: string, options: Json) =>
+    launch(options, async (context) => {
+      const { verifyCommand } = await import('./command-verify.ts');
+      return verifyCommand({ model }, context);
+    }),
+  );
+
+  add('plan [experiment]', 'before any forward pass: hooks, bytes, minutes, sample sizes', [
+    'plan grid-proxy',
+    'plan probes/my-model.probe.ts',
+    'plan --model model.onnx --data examples.jsonl',
+  ])
+    .option('--model <file>', 'an ONNX file, instead of an experiment')
+    .option('--data <file>', 'a data file, with --model')
+    .option('--seed <number>', 'seed of every random choice', wholeNumber)
+    .option('--set <key=value>', 'one setting, e.g. twins=99 (may be repeated)', collected)
+    .action(
+      (
+        experiment: string | undefined,
+        options: Json & { model?: string; data?: string; seed?: number; set?: string[] },
+      ) =>
+        launch(options, async (context) => {
+          const { planCommand } = await import('./command-plan.ts');
+          return planCommand({ experiment, ...options }, context);
+        }),
+    );
+
+  add('capture <model>', 'activations to safetensors shards with an index, for any language', [
+    "capture model.onnx --data examples.jsonl --hooks 'blocks.*.resid_post' --out activations",
+    'capture model.onnx --data examples.jsonl --hooks final_norm --positions=-1,-2 --out activations',
+  ])
+    .requiredOption('--data <file>', 'a data file')
+    .requiredOption('--hooks <pattern>', 'hook points (comma-separated globs; see inspect)')
+    .requiredOption('--out <folder>', 'a new or empty folder')
+    .option('--positions <list>', 'positions, negative from the end; or "all"', '-1')
+    .action((model: string, options: Json & { data: string; hooks: string; out: string; positions: string }) =>
+      launch(options, async (context) => {
+        const { captureCommand } = await import('./command-capture.ts');
+        return captureCommand({ model, ...options }, context);
+      }),
+    );
+
+  add('run [experiment...]', 'experiments from capture to report; without names every probes/*.probe.ts', [
+    'run',
+    'run grid-proxy grid-intended',
+    'run probes/my-model.probe.ts --seed 2',
+    'run --json',
+  ])
+    .option('--seed <number>', 'seed of every random choice', wholeNumber)
+    .option('--set <key=value>', 'one setting, e.g. twins=99 (may be repeated)', collected)
+    .option('--open', 'open the report when done (on a terminal only)')
+    .action((experiments: string[], options: Json & { seed?: number; set?: string[]; open?: boolean }) =>
+      launch(options, async (context) => {
+        const { runCommand } = await import('./command-run.ts');
+        return runCommand({ experiments, ...options }, context);
+      }),
+    );
+
+  add('audit', 'the whole job from a model file and a data file, no code', [
+    'audit --model model.onnx --data examples.jsonl',
+    'audit --model model.onnx --data examples.jsonl --name my-agent --set twins=99 --json',
+  ])
+    .requiredOption('--model <file>', 'an ONNX file')
+    .requiredOption('--data <file>', 'a data file (one JSON object per line)')
+    .option('--name <name>', "the run's name (default: made from the model's path)")
+    .option('--out <folder>', 'folder of the run (default: reports/NAME)')
+    .option('--seed <number>', 'seed of every random choice', wholeNumber)
+    .option('--set <key=value>', 'one setting, e.g. twins=99 (may be repeated)', collected)
+    .option('--expect <verdict>', 'exit with 100 unless the verdict is this one (may be repeated)', collected)
+    .option('--open', 'open the report when done (on a terminal only)')
+    .action(
+      (
+        options: Json & {
+          model: string;
+          data: string;
+          name?: string;
+          out?: string;
+          seed?: number;
+          set?: string[];
+          expect?: string[];
+          open?: boolean;
+        },
+      ) =>
+        launch(options, async (context) => {
+          const { auditCommand } = await import('./command-audit.ts');
+          return auditCommand(options, context);
+        }),
+    );
+
+  add('report <run>', 'make the page again from run.json; no model needed', [
+    'report grid-proxy',
+    'report reports/grid-proxy/run.json --out page.html',
+  ])
+    .option('--out <file>', "the page's file (default: report.html beside the record)")
+    .option('--open', 'open the report when done (on a terminal only)')
+    .action((run: string, options: Json & { out?: string; open?: boolean }) =>
+      launch(options, async (context) => {
+        const { reportCommand } = await import('./command-report.ts');
+        return reportCommand({ run, ...options }, context);
+      }),
+    );
+
+  add('view [run]', 'serve a run on 127.0.0.1 and print one link; without a name the newest run', [
+    'view',
+    'view grid-proxy --port 8080',
+  ])
+    .addOption(new Option('--port <number>', 'a fixed port (default: a free one)').argParser(portNumber))
+    .option('--open', 'open the link (on a terminal only)')
+    .action((run: string | undefined, options: Json & { port?: number; open?: boolean }) =>
+      launch({ ...options, server: true }, async (context) => {
+        const { viewCommand } = await import('./command-view.ts');
+        return viewCommand({ run, ...options }, context);
+      }),
+    );
+
+  add('list', 'finished runs, experiments and models of the working folder', ['list', 'list --json']).action(
+    (options: Json) =>
+      launch(options, async (context) => {
+        const { listCommand } = await import('./command-list.ts');
+        return listCommand(context);
+      }),
+  );
+
+  add('explain [code]', 'an error code in full; without a code all of them', [
+    'explain MODEL_CORRUPT',
+    'explain',
+  ]).action((code: string | undefined, options: Json) =>
+    launch(options, async (context) => {
+      const { explainCommand } = await import('./command-explain.ts');
+      return explainCommand({ code }, context);
+    }),
+  );
+  return program;
+}
+
+/** Names of the commands, in the order of the help. */
+export function commandNames(program: Command): string[] {
+  return program.commands.map((command) => command.name());
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function collected(value: string, earlier: string[] | undefined): string[] {
+  return [...(earlier ?? []), value];
+}
+
+function wholeNumber(value: string): number {
+  const parsed = Number(value);
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(parsed)) {
+    throw new InvalidArgumentError('It must be a whole number, 0 or larger.');
+  }
+  return parsed;
+}
+
+function portNumber(value: string): number {
+  const parsed = wholeNumber(value);
+  if (parsed > 65_535) throw new InvalidArgumentError('A port is at most 65535.');
+  return parsed;
+}
