@@ -5,31 +5,24 @@ import { requireRows } from './metric-arguments.ts';
 import { centredRows, requireVarianceInput, shareOf, type VarianceShare } from './metric-variance-share.ts';
 import { indexGroups } from './resample-cluster-bootstrap.ts';
 
-/**
- * `cross-group`: every squared mean is estimated from products of *different* groups only, so neither few rows per class nor likeness
- * within a group inflates it, and a group drawn twice is not taken for two (as in cross-validated distances: Walther et al. 2016,
- * NeuroImage 137, 188-200). Where there is no effect its bootstrap intervals are too wide (a degenerate U-statistic), never too narrow.
- * `omega2` and `eta2` as in `varianceShare`: right on the sample itself, but in resamples both are centred above their own estimate,
- * because copies of a group look like agreement; with many classes every draw can lie above it and no interval exists.
- */
-export type ShareEstimator = 'cross-group' | 'omega2' | 'eta2';
-
-export type GroupedVarianceShare = {
-  /** The share when group g counts `groupCounts[g]` times; `cross-group` unless said otherwise at the making. */
-  evaluate(groupCounts: Float64Array): Measured;
-  /** eta^2 and omega^2 with their sums of squares for the same counts. */
-  sumsOfSquares(groupCounts: Float64Array): VarianceShare;
-  /** `evaluate` with every group once. */
-  readonly estimate: Measured;
-  readonly estimator: ShareEstimator;
-  /** Class sums held: a draw costs about entries x columns. */
-  readonly entries: number;
+export type ResampledVarianceShare = VarianceShare & {
+  /**
+   * The share with every squared mean estimated from products of *different* groups only, so that neither few rows per class nor likeness
+   * within a group inflates it, and a group drawn twice is not taken for two (as in cross-validated distances: Walther et al. 2016,
+   * NeuroImage 137, 188-200). At most 1; around no effect it falls on both sides of 0. The one to bootstrap: resampled eta^2 and omega^2
+   * are centred above their own estimate, because copies of a group look like agreement, and with many classes every draw can lie above
+   * it. Where there is no effect its bootstrap interval is too wide (a degenerate U-statistic), never too narrow.
+   */
+  readonly crossGroup: Measured;
 };
 
-export type GroupedShareOptions = {
-  /** Default `cross-group`. */
-  readonly estimator?: ShareEstimator;
-  readonly weights?: Float64Array;
+export type GroupedVarianceShare = {
+  /** The shares when group g counts `groupCounts[g]` times (not negative), indexed by the group numbers handed in. */
+  evaluate(groupCounts: Float64Array): ResampledVarianceShare;
+  /** `evaluate` with every group once. */
+  readonly estimate: ResampledVarianceShare;
+  /** Class sums held: a draw costs about entries x columns. */
+  readonly entries: number;
 };
 
 /** Rows of one class in one group: weight, centred sum [columns], its squared length, and sum of squares of the rows. */
@@ -104,8 +97,8 @@ function squaredLength(values: Float64Array, start: number, columns: number): nu
 /**
  * The share of variance between classes for any group multiplicities, from one pass over the data; made for `clusterBootstrap`
  * (its counts are indexed by the same group numbers). Between-class variance is sum_c p_c |mu_c|^2 - |mu|^2, the total is E|x|^2 - |mu|^2;
- * `cross-group` estimates |mu_c|^2 by (|S_c|^2 - sum_g |s_gc|^2) / (N_c^2 - sum_g n_gc^2), and |mu|^2 likewise. It is not held in [0, 1]:
- * around no effect it falls on both sides of 0. Classes that occur in one group only are left out of `cross-group`. Undefined with fewer
+ * `crossGroup` estimates |mu_c|^2 by (|S_c|^2 - sum_g |s_gc|^2) / (N_c^2 - sum_g n_gc^2), and |mu|^2 likewise. It is not held in [0, 1]:
+ * around no effect it falls on both sides of 0. Classes that occur in one group only are left out of `crossGroup`. Undefined with fewer
  * than two classes or no variance. Throws `MATRIX_SHAPE`, `BAD_SETTING`.
  */
 export function varianceShareByGroup(
@@ -113,14 +106,13 @@ export function varianceShareByGroup(
   labels: Int32Array,
   classes: number,
   groups: Int32Array,
-  options: GroupedShareOptions = {},
+  weights?: Float64Array,
 ): GroupedVarianceShare {
-  const estimator = options.estimator ?? 'cross-group';
-  requireVarianceInput(x, labels, classes, options.weights);
+  requireVarianceInput(x, labels, classes, weights);
   requireRows(x.rows, groups.length, 'groups');
   const { size, present } = indexGroups(groups);
   const { columns } = x;
-  const entries = collect(x, labels, classes, groups, options.weights);
+  const entries = collect(x, labels, classes, groups, weights);
   // Work space is kept between calls: 2,000 draws would otherwise allocate it 2,000 times.
   const totals: ClassTotals = {
     mass: new Float64Array(classes),
@@ -151,8 +143,7 @@ export function varianceShareByGroup(
     }
   };
 
-  const sumsOfSquares = (counts: Float64Array): VarianceShare => {
-    accumulate(counts);
+  const sumsOfSquares = (): VarianceShare => {
     whole.fill(0);
     let rows = 0;
     let squares = 0;
@@ -193,7 +184,6 @@ export function varianceShareByGroup(
   };
 
   const crossGroup = (counts: Float64Array): Measured => {
-    accumulate(counts);
     const usable = new Uint8Array(classes);
     whole.fill(0);
     let rows = 0;
@@ -221,9 +211,11 @@ export function varianceShareByGroup(
     return measured((classPart / rows - grandMean2) / total);
   };
 
-  const evaluate = (counts: Float64Array): Measured =>
-    estimator === 'cross-group' ? crossGroup(counts) : sumsOfSquares(counts)[estimator];
+  const evaluate = (counts: Float64Array): ResampledVarianceShare => {
+    accumulate(counts);
+    return { ...sumsOfSquares(), crossGroup: crossGroup(counts) };
+  };
   const once = new Float64Array(size);
   for (const group of present) once[group] = 1;
-  return { evaluate, sumsOfSquares, estimate: evaluate(once), estimator, entries: entries.count };
+  return { evaluate, estimate: evaluate(once), entries: entries.count };
 }

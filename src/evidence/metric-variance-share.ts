@@ -7,9 +7,9 @@ import { requireLabels, requireRows, requireWeights } from './metric-arguments.t
 /** Sums of squares are traces: summed over the columns of x. */
 export type VarianceShare = {
   /** Between-class over total sum of squares, in [0, 1]; k classes without effect reach about (k - 1)/(n - 1). */
-  readonly eta2: Measured;
+  readonly etaSquared: Measured;
   /** Corrected for that; at most 1, and below 0 about as often as above where there is no effect. */
-  readonly omega2: Measured;
+  readonly omegaSquared: Measured;
   readonly between: number;
   readonly within: number;
   readonly total: number;
@@ -74,18 +74,18 @@ export function shareOf(between: number, total: number, rows: number, classesPre
   const sums = { between, within, total, rows, classesPresent };
   if (classesPresent < 2) {
     const none = undefinedBecause('fewer than two classes occur');
-    return { eta2: none, omega2: none, ...sums };
+    return { etaSquared: none, omegaSquared: none, ...sums };
   }
   if (!(total > 0)) {
     const none = undefinedBecause('the activations do not vary');
-    return { eta2: none, omega2: none, ...sums };
+    return { etaSquared: none, omegaSquared: none, ...sums };
   }
   const meanWithin = within / (rows - classesPresent);
-  const omega2 =
+  const omegaSquared =
     rows > classesPresent
       ? measured((between - (classesPresent - 1) * meanWithin) / (total + meanWithin))
       : undefinedBecause('there are not more rows than classes');
-  return { eta2: measured(Math.min(1, between / total)), omega2, ...sums };
+  return { etaSquared: measured(Math.min(1, between / total)), omegaSquared, ...sums };
 }
 
 /**
