@@ -6,6 +6,11 @@ export type Sha256 = string & { readonly __brand: 'Sha256' };
 
 /** Hash of the given chunks, as if concatenated. Strings are hashed as UTF-8. */
 export function sha256(...chunks: readonly (Uint8Array | string)[]): Sha256 {
+  return sha256Of(chunks);
+}
+
+/** The same for any number of chunks, made as they are asked for. */
+export function sha256Of(chunks: Iterable<Uint8Array | string>): Sha256 {
   const hash = createHash('sha256');
   for (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex') as Sha256;

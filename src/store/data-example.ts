@@ -1,0 +1,192 @@
+/** @file store: one checked line of a data file to one example; holds a line against what the first line declared. */
+import type { Counterfactual, DataSet, Example, GoalRole, GoalValue, ModelInput } from '../core/data-set.ts';
+import { GOAL_ROLES } from '../core/data-set.ts';
+import { fieldFault, type LinePlace, unknownNameFault } from './data-fault.ts';
+import type { ExampleLine, HeaderLine, InputFields } from './data-schema.ts';
+
+/** What the first line says, ready for use; examples are added by the reader. */
+export type DataHeader = Omit<DataSet, 'examples'>;
+
+/** Throws `DATA_FIELD` on two choices of one index. */
+export function toHeader(line: HeaderLine, place: LinePlace): DataHeader {
+  const byIndex = new Map<number, string>();
+  for (const [choice, index] of Object.entries(line.choices)) {
+    const other = byIndex.get(index);
+    if (other !== undefined) {
+      throw fieldFault(place, ['choices', choice], `has the index ${index} of \`${other}\``);
+    }
+    byIndex.set(index, choice);
+  }
+  const goals: DataSetGoals = {};
+  for (const role of GOAL_ROLES) {
+    const goal = line.goals[role];
+    if (goal !== undefined) goals[role] = typeof goal === 'string' ? { text: goal, kind: 'category' } : goal;
+  }
+  return {
+    title: line.title,
+    inputKind: line.input,
+    inputs: line.inputs,
+    readout: line.readout,
+    choices: line.choices,
+    goals,
+    contexts: line.contexts,
+  };
+}
+
+type DataSetGoals = { -readonly [role in keyof DataSet['goals']]: DataSet['goals'][role] };
+type Path = readonly PropertyKey[];
+
+/** Throws `DATA_FIELD` and `DATA_UNKNOWN_FIELD`, naming the field. */
+export function toExample(line: ExampleLine, header: DataHeader, place: LinePlace): Example {
+  const goals: { -readonly [role in GoalRole]?: Readonly<Record<string, GoalValue>> } = {};
+  for (const role of GOAL_ROLES) {
+    const value = line.goals[role];
+    if (value !== undefined) goals[role] = codings(value, role, header, place);
+  }
+  const actions: { intended?: readonly string[]; proxy?: readonly string[] } = {};
+  for (const role of ['intended', 'proxy'] as const) {
+    const named = line.actions[role];
+    if (named !== undefined) actions[role] = actionList(named, header, place, ['actions', role]);
+  }
+  for (const context of Object.keys(line.context)) {
+    if (!Object.hasOwn(header.contexts, context)) {
+      throw unknownNameFault(place, ['context', context], Object.keys(header.contexts));
+    }
+  }
+  const counterfactuals: { -readonly [kind in GoalRole | 'same']?: readonly Counterfactual[] } = {};
+  for (const kind of [...GOAL_ROLES, 'same'] as const) {
+    const list = line.counterfactuals[kind];
+    if (list === undefined) continue;
+    counterfactuals[kind] = list.map((item, i) => {
+      const path: Path = ['counterfactuals', kind, i];
+      if (item.action !== undefined && item.actions !== undefined) {
+        throw fieldFault(place, path, 'has both `action` and `actions`');
+      }
+      const named = item.actions ?? item.action;
+      if (item.goal !== undefined && kind !== 'same')
+        goalValue(item.goal, kind, header, place, [...path, 'goal']);
+      return {
+        input: modelInput(item, header, place, path),
+        ...(item.goal === undefined ? {} : { goal: item.goal }),
+        ...(named === undefined
+          ? {}
+          : {
+              actions: actionList(named, header, place, [
+                ...path,
+                item.action === undefined ? 'actions' : 'action',
+              ]),
+            }),
+      };
+    });
+  }
+  const { picture } = line;
+  for (const [i, item] of (picture?.items ?? []).entries()) {
+    if (item.row >= picture!.rows || item.column >= picture!.columns) {
+      throw fieldFault(place, ['picture', 'items', i], 'lies outside the grid');
+    }
+  }
+  return {
+    id: line.id,
+    set: line.set,
+    group: line.group,
+    input: modelInput(line, header, place, []),
+    goals,
+    actions,
+    context: line.context,
+    counterfactuals,
+    nuisance: line.nuisance,
+    meta: line.meta,
+    ...(picture === undefined ? {} : { picture }),
+  };
+}
+
+function codings(
+  value: GoalValue | Readonly<Record<string, GoalValue>>,
+  role: GoalRole,
+  header: DataHeader,
+  place: LinePlace,
+): Readonly<Record<string, GoalValue>> {
+  const path: Path = ['goals', role];
+  if (header.goals[role] === undefined) {
+    throw fieldFault(place, path, 'has a value, but the first line describes no such goal');
+  }
+  if (typeof value !== 'object') return { value: goalValue(value, role, header, place, path) };
+  const entries = Object.entries(value);
+  if (entries.length === 0) throw fieldFault(place, path, 'holds no coding');
+  for (const [coding, coded] of entries) goalValue(coded, role, header, place, [...path, coding]);
+  return value;
+}
+
+/** Categories are whole numbers or strings; a goal of kind "number" takes any finite number and nothing else. */
+function goalValue(
+  value: GoalValue,
+  role: GoalRole,
+  header: DataHeader,
+  place: LinePlace,
+  path: Path,
+): GoalValue {
+  const kind = header.goals[role]?.kind;
+  if (kind === 'number' && typeof value !== 'number') {
+    throw fieldFault(
+      place,
+      path,
+      `must be a number, since the goal is of kind "number", not ${JSON.stringify(value)}`,
+    );
+  }
+  if (kind === 'category' && typeof value === 'number' && !Number.isSafeInteger(value)) {
+    throw fieldFault(
+      place,
+      path,
+      `must be a whole number or a string, not ${value}; declare the goal with "kind": "number" if it is a quantity`,
+    );
+  }
+  return value;
+}
+
+function actionList(
+  named: string | readonly string[],
+  header: DataHeader,
+  place: LinePlace,
+  path: Path,
+): readonly string[] {
+  const list = typeof named === 'string' ? [named] : named;
+  for (const action of list) {
+    if (!Object.hasOwn(header.choices, action)) {
+      const known = Object.keys(header.choices);
+      throw fieldFault(
+        place,
+        path,
+        `names ${JSON.stringify(action)}, which is not one of the choices${known.length === 0 ? '; the first line declares none' : ` ${known.slice(0, 20).join(', ')}`}`,
+        { action },
+      );
+    }
+  }
+  return list;
+}
+
+function modelInput(line: InputFields, header: DataHeader, place: LinePlace, path: Path): ModelInput {
+  const kind = header.inputKind;
+  for (const other of ['tokens', 'text', 'tensors'] as const) {
+    if (other !== kind && line[other] !== undefined) {
+      throw fieldFault(
+        place,
+        [...path, other],
+        `is given, but the first line says that the input is "${kind}"`,
+      );
+    }
+  }
+  const given = line[kind];
+  if (given === undefined) throw fieldFault(place, [...path, kind], 'is missing');
+  if (kind === 'tokens') return { kind, tokens: line.tokens! };
+  if (kind === 'text') return { kind, text: line.text! };
+  const known = Object.keys(header.inputs);
+  for (const [name, { dims, data }] of Object.entries(line.tensors!)) {
+    const at: Path = [...path, 'tensors', name];
+    if (known.length > 0 && !known.includes(name)) throw unknownNameFault(place, at, known);
+    const size = dims.reduce((product, dim) => product * dim, 1);
+    if (data.length !== size) {
+      throw fieldFault(place, at, `has ${data.length} values, but its dimensions ask for ${size}`);
+    }
+  }
+  return { kind, tensors: line.tensors! };
+}

@@ -1,0 +1,146 @@
+/** @file store: the shape of a data file's lines as schemas; what lines mean to each other is checked by the reader. */
+import { z } from 'zod';
+
+export const DATA_FORMAT = 'mesascope-data/1';
+
+/** Largest index, token id or dimension: what an int32 holds. */
+const MAX_INTEGER = 0x7fffffff;
+
+const name = z.string().min(1, { error: 'must not be empty' });
+const index = z
+  .int({ error: 'must be a whole number' })
+  .min(0, { error: 'must not be negative' })
+  .max(MAX_INTEGER, { error: `must be at most ${MAX_INTEGER}` });
+const goalValue = z.union([z.number(), z.string()], { error: 'must be a number or a string' });
+const names = z.union([name, z.array(name).min(1, { error: 'must not be empty' })], {
+  error: 'must be a name or a list of names',
+});
+
+const goalDescription = z.union(
+  [
+    z.string(),
+    z.strictObject({
+      text: z.string(),
+      kind: z.enum(['category', 'number'], { error: 'must be "category" or "number"' }).default('category'),
+    }),
+  ],
+  { error: 'must be a description, or an object of `text` and `kind` ("category" or "number")' },
+);
+
+/** First line: what the data are. */
+export const headerSchema = z.strictObject({
+  format: z.literal(DATA_FORMAT, { error: `must be "${DATA_FORMAT}"` }),
+  title: name,
+  input: z.enum(['tokens', 'text', 'tensors'], { error: 'must be "tokens", "text" or "tensors"' }),
+  inputs: z.record(z.string(), name).default({}),
+  readout: z.int({ error: 'must be a whole number' }).min(-MAX_INTEGER).max(MAX_INTEGER).default(-1),
+  choices: z.record(z.string(), index).default({}),
+  goals: z
+    .strictObject({
+      intended: goalDescription.optional(),
+      proxy: goalDescription.optional(),
+      irrelevant: goalDescription.optional(),
+    })
+    .default({}),
+  contexts: z.record(z.string(), z.string()).default({}),
+  meta: z.record(z.string(), z.unknown()).optional(),
+});
+export type HeaderLine = z.infer<typeof headerSchema>;
+
+const tensor = z.strictObject({
+  dims: z.array(index.min(1, { error: 'must be at least 1' })).max(8, { error: 'must have at most 8 axes' }),
+  data: z.array(z.number()),
+});
+
+/** Exactly one of the three; which one is said once, in the first line. */
+const inputFields = {
+  tokens: z.array(index).min(1, { error: 'must hold at least one token' }).optional(),
+  text: z.string().optional(),
+  tensors: z.record(z.string(), tensor).optional(),
+};
+
+const counterfactual = z.strictObject({
+  ...inputFields,
+  goal: goalValue.optional(),
+  action: name.optional(),
+  actions: names.optional(),
+});
+const counterfactuals = z.array(counterfactual);
+
+const roleGoal = z.union([goalValue, z.record(z.string(), goalValue)], {
+  error: 'must be a number, a string or an object of codings',
+});
+
+const picture = z.strictObject({
+  kind: z.literal('grid', { error: 'must be "grid"' }),
+  rows: index.min(1).max(1000),
+  columns: index.min(1).max(1000),
+  items: z.array(
+    z.strictObject({
+      row: index,
+      column: index,
+      label: z.string(),
+      role: z.enum(['intended', 'proxy', 'irrelevant', 'agent', 'other'], {
+        error: 'must be "intended", "proxy", "irrelevant", "agent" or "other"',
+      }),
+    }),
+  ),
+});
+
+/** Each further line: one example. */
+export const exampleSchema = z.strictObject({
+  id: name,
+  set: name,
+  group: name,
+  ...inputFields,
+  goals: z
+    .strictObject({
+      intended: roleGoal.optional(),
+      proxy: roleGoal.optional(),
+      irrelevant: roleGoal.optional(),
+    })
+    .default({}),
+  actions: z.strictObject({ intended: names.optional(), proxy: names.optional() }).default({}),
+  context: z.record(z.string(), goalValue).default({}),
+  counterfactuals: z
+    .strictObject({
+      intended: counterfactuals.optional(),
+      proxy: counterfactuals.optional(),
+      irrelevant: counterfactuals.optional(),
+      same: counterfactuals.optional(),
+    })
+    .default({}),
+  nuisance: z.record(z.string(), goalValue).default({}),
+  meta: z.record(z.string(), z.unknown()).default({}),
+  picture: picture.optional(),
+});
+export type ExampleLine = z.infer<typeof exampleSchema>;
+export type InputFields = Pick<ExampleLine, 'tokens' | 'text' | 'tensors'>;
+export type TensorField = z.infer<typeof tensor>;
+
+/** Field names at each level, by the path of the object that holds them with list indices left out. */
+export function knownFields(path: readonly PropertyKey[], level: 'header' | 'example'): readonly string[] {
+  const flat = path.filter((part) => typeof part === 'string');
+  if (level === 'header') {
+    if (flat.length === 0) return Object.keys(headerSchema.shape);
+    if (flat.length === 1 && flat[0] === 'goals') return ['intended', 'proxy', 'irrelevant'];
+    return flat[0] === 'goals' ? ['text', 'kind'] : [];
+  }
+  switch (flat[0]) {
+    case undefined:
+      return Object.keys(exampleSchema.shape);
+    case 'goals':
+      return ['intended', 'proxy', 'irrelevant'];
+    case 'actions':
+      return ['intended', 'proxy'];
+    case 'counterfactuals':
+      if (flat.length === 1) return ['intended', 'proxy', 'irrelevant', 'same'];
+      return flat.length === 2 ? Object.keys(counterfactual.shape) : Object.keys(tensor.shape);
+    case 'tensors':
+      return Object.keys(tensor.shape);
+    case 'picture':
+      return flat.length === 1 ? Object.keys(picture.shape) : ['row', 'column', 'label', 'role'];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,125 @@
+/** @file store: reads a data file into a data set and gives a data set its hash; the format itself is data-schema's. */
+import { canonicalJson } from '../core/canonical-json.ts';
+import type { DataSet, Example } from '../core/data-set.ts';
+import { MesascopeError, throwIfAborted } from '../core/errors.ts';
+import { type Sha256, sha256Of } from '../core/hash.ts';
+import type { RunControl } from '../core/progress.ts';
+import { type DataHeader, toExample, toHeader } from './data-example.ts';
+import { fieldFault, type LinePlace, schemaFault } from './data-fault.ts';
+import { jsonLines, type LineLimits } from './data-lines.ts';
+import { exampleSchema, headerSchema } from './data-schema.ts';
+import { dataSetWarnings } from './data-warnings.ts';
+
+export type DataSetFile = {
+  readonly dataSet: DataSet;
+  /** `dataSetSha256` of the data set: of what it says, not of how the file spells it. */
+  readonly sha256: Sha256;
+  /** What is legal but probably not meant, in plain sentences. */
+  readonly warnings: readonly string[];
+};
+
+/** Generous for real data, small enough that a hostile file cannot take the memory. */
+const LIMITS: LineLimits = { maxLineBytes: 16 * 2 ** 20, maxDepth: 64 };
+const PROGRESS_ROWS = 2000;
+
+/**
+ * Reads a data file of format `mesascope-data/1`, line by line.
+ *
+ * Throws `DATA_NOT_FOUND`, `DATA_SYNTAX`, `DATA_FIELD`, `DATA_UNKNOWN_FIELD`, `DATA_DUPLICATE_ID`, `DATA_EMPTY`, `DATA_LIMIT`,
+ * each with file, line and field, and `ABORTED`.
+ */
+export async function readDataSet(path: string, control: RunControl = {}): Promise<DataSetFile> {
+  const started = performance.now();
+  control.onProgress?.({ kind: 'stage-start', stage: 'read data', unit: 'examples' });
+  let header: DataHeader | undefined;
+  const examples: Example[] = [];
+  const lineOfId = new Map<string, number>();
+  for await (const { number, value } of jsonLines(path, LIMITS, control.signal)) {
+    const place: LinePlace = { file: path, line: number };
+    mustHavePlainKeys(value, place);
+    if (header === undefined) {
+      header = readHeader(value, place);
+      continue;
+    }
+    const parsed = exampleSchema.safeParse(value);
+    if (!parsed.success) throw schemaFault(place, value, parsed.error.issues, 'example');
+    const example = toExample(parsed.data, header, place);
+    const earlier = lineOfId.get(example.id);
+    if (earlier !== undefined) {
+      throw new MesascopeError(
+        'DATA_DUPLICATE_ID',
+        `field \`id\` is ${JSON.stringify(example.id)}, as in line ${earlier}`,
+        { location: place, facts: { id: example.id, earlier } },
+      );
+    }
+    lineOfId.set(example.id, number);
+    examples.push(example);
+    if (examples.length % PROGRESS_ROWS === 0) {
+      control.onProgress?.({ kind: 'stage-progress', stage: 'read data', done: examples.length });
+    }
+  }
+  if (header === undefined || examples.length === 0) {
+    throw new MesascopeError('DATA_EMPTY', `the data file ${path} holds no example`, {
+      location: { file: path },
+    });
+  }
+  throwIfAborted(control.signal);
+  const dataSet: DataSet = { ...header, examples };
+  control.onProgress?.({ kind: 'stage-end', stage: 'read data', durationMs: performance.now() - started });
+  return { dataSet, sha256: dataSetSha256(dataSet), warnings: dataSetWarnings(dataSet) };
+}
+
+function readHeader(value: unknown, place: LinePlace): DataHeader {
+  const format = (value as { format?: unknown } | null)?.format;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && format === undefined) {
+    throw fieldFault(
+      place,
+      ['format'],
+      'is missing: the first line must describe the data, beginning with {"format": "mesascope-data/1"',
+    );
+  }
+  const parsed = headerSchema.safeParse(value);
+  if (!parsed.success) throw schemaFault(place, value, parsed.error.issues, 'header');
+  return toHeader(parsed.data, place);
+}
+
+/** `__proto__` as a key is never meant, and most code that copies objects loses it in silence. */
+function mustHavePlainKeys(value: unknown, place: LinePlace): void {
+  const stack: unknown[] = [value];
+  while (stack.length > 0) {
+    const item = stack.pop();
+    if (typeof item !== 'object' || item === null) continue;
+    if (Array.isArray(item)) {
+      for (const child of item) if (typeof child === 'object') stack.push(child);
+      continue;
+    }
+    if (Object.hasOwn(item, '__proto__')) throw fieldFault(place, ['__proto__'], 'is not allowed as a name');
+    for (const child of Object.values(item)) if (typeof child === 'object') stack.push(child);
+  }
+}
+
+/**
+ * Hash of what a data set says, in canonical JSON, one line for the description and one per example: a data set made in
+ * memory and the same one read from a file have the same hash, whatever the order of keys or the spacing of the file.
+ *
+ * Throws `DATA_FIELD` when a data set made in memory holds what JSON cannot (NaN, infinity, functions).
+ */
+export function dataSetSha256(dataSet: DataSet): Sha256 {
+  const { examples, ...header } = dataSet;
+  try {
+    return sha256Of(canonicalLines(header, examples));
+  } catch (cause) {
+    throw new MesascopeError(
+      'DATA_FIELD',
+      `the data set "${dataSet.title}" holds a value that JSON cannot hold`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function* canonicalLines(header: DataHeader, examples: readonly Example[]): Generator<string> {
+  yield `${canonicalJson(header)}\n`;
+  for (const example of examples) yield `${canonicalJson(example)}\n`;
+}
