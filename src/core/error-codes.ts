@@ -28,6 +28,8 @@ export type ErrorCode =
   | 'MODEL_UNSUPPORTED'
   | 'EXTERNAL_DATA_PATH'
   | 'EXTERNAL_DATA_MISSING'
+  | 'VALUE_UNKNOWN'
+  | 'VALUE_NOT_EDITABLE'
   | 'HOOK_UNKNOWN'
   | 'HOOK_UNAVAILABLE'
   | 'RUNTIME_VERSION'
@@ -57,7 +59,11 @@ export type ErrorCode =
   | 'NOT_POSITIVE_DEFINITE'
   | 'RANK_DEFICIENT'
   | 'LABELS_INVALID'
-  | 'LABELS_ONE_CLASS';
+  | 'LABELS_ONE_CLASS'
+  | 'RECORD_NOT_FOUND'
+  | 'RECORD_CORRUPT'
+  | 'RECORD_VERSION'
+  | 'RECORD_REFUSED';
 
 /** One section per layer, in layer order. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
@@ -117,6 +123,16 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     3,
     'A weight file that the model refers to is missing or too short.',
     'Copy the weight file beside the model.',
+  ),
+  VALUE_UNKNOWN: entry(
+    2,
+    'No value of that name exists in the outer graph of this model.',
+    'Ask for a hook point (`mesascope inspect MODEL` lists them) or for the name of a value in the graph.',
+  ),
+  VALUE_NOT_EDITABLE: entry(
+    3,
+    'That value cannot be edited: only floating values that a node of the graph computes can be.',
+    'Feed another value if it is an input of the model, or edit a value that is computed from it.',
   ),
   HOOK_UNKNOWN: entry(
     2,
@@ -265,5 +281,26 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     3,
     'Fewer than two classes of a variable occur among the examples a probe is fitted on, so there is nothing to tell apart.',
     'Add examples of another class to the fitting side, or leave the variable out.',
+  ),
+  // record
+  RECORD_NOT_FOUND: entry(
+    3,
+    'There is no record of a run at that path.',
+    'Give a run.json or the folder that holds one; `mesascope list` shows the runs there are.',
+  ),
+  RECORD_CORRUPT: entry(
+    3,
+    'The file is not a readable record: it is damaged, cut short, edited out of shape, or something else altogether.',
+    'Run the experiment again; what is in the cache is reused.',
+  ),
+  RECORD_VERSION: entry(
+    3,
+    'The record was written by a version of mesascope whose records this one cannot read.',
+    'Install the version that wrote it, or a later one.',
+  ),
+  RECORD_REFUSED: entry(
+    1,
+    'A value was about to be recorded that no record may hold: not a number, a path of this machine, or an unknown field.',
+    'In a script: correct the field that the message names. From the command line this is a bug; please report it.',
   ),
 };
