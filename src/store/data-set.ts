@@ -36,13 +36,13 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
   const lineOfId = new Map<string, number>();
   for await (const { number, value } of jsonLines(path, LIMITS, control.signal)) {
     const place: LinePlace = { file: path, line: number };
-    mustHavePlainKeys(value, place);
     if (header === undefined) {
       header = readHeader(value, place);
       continue;
     }
     const parsed = exampleSchema.safeParse(value);
     if (!parsed.success) throw schemaFault(place, value, parsed.error.issues, 'example');
+    mustBeStorable(value, place);
     const example = toExample(parsed.data, header, place);
     const earlier = lineOfId.get(example.id);
     if (earlier !== undefined) {
@@ -80,21 +80,26 @@ function readHeader(value: unknown, place: LinePlace): DataHeader {
   }
   const parsed = headerSchema.safeParse(value);
   if (!parsed.success) throw schemaFault(place, value, parsed.error.issues, 'header');
+  mustBeStorable(value, place);
   return toHeader(parsed.data, place);
 }
 
-/** `__proto__` as a key is never meant, and most code that copies objects loses it in silence. */
-function mustHavePlainKeys(value: unknown, place: LinePlace): void {
+/**
+ * What the schema leaves free (`meta`, names of codings) must still survive being stored: JSON reads 1e999 as infinity, and
+ * most code that copies objects loses the key `__proto__` in silence.
+ */
+function mustBeStorable(value: unknown, place: LinePlace): void {
   const stack: unknown[] = [value];
   while (stack.length > 0) {
     const item = stack.pop();
-    if (typeof item !== 'object' || item === null) continue;
-    if (Array.isArray(item)) {
-      for (const child of item) if (typeof child === 'object') stack.push(child);
-      continue;
+    if (item === Number.POSITIVE_INFINITY || item === Number.NEGATIVE_INFINITY) {
+      throw fieldFault(place, ['meta'], 'holds a number too large to be stored');
     }
+    if (typeof item !== 'object' || item === null) continue;
     if (Object.hasOwn(item, '__proto__')) throw fieldFault(place, ['__proto__'], 'is not allowed as a name');
-    for (const child of Object.values(item)) if (typeof child === 'object') stack.push(child);
+    for (const child of Array.isArray(item) ? item : Object.values(item)) {
+      if (typeof child !== 'string') stack.push(child);
+    }
   }
 }
 

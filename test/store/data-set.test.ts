@@ -311,7 +311,20 @@ describe('a bad data file', () => {
       2,
       '`picture.items[0].role` must be',
     ],
-    ['a prototype as a name', [HEADER, '{"meta": {"__proto__": {"x": 1}}}'], 'DATA_FIELD', 2, '__proto__'],
+    [
+      'a prototype as a name',
+      [HEADER, JSON.stringify(EXAMPLE).replace('"agent"', '"__proto__"')],
+      'DATA_FIELD',
+      2,
+      '__proto__',
+    ],
+    [
+      'a number beyond all numbers',
+      [HEADER, JSON.stringify(EXAMPLE).replace('"agent":4', '"agent":[1e999]')],
+      'DATA_FIELD',
+      2,
+      '`meta` holds a number too large',
+    ],
     ['a repeated id', [HEADER, EXAMPLE, EXAMPLE], 'DATA_DUPLICATE_ID', 3, '"x17", as in line 2'],
   ];
   for (const [name, lines, code, line, words] of cases) {
