@@ -63,7 +63,11 @@ export type ErrorCode =
   | 'RECORD_NOT_FOUND'
   | 'RECORD_CORRUPT'
   | 'RECORD_VERSION'
-  | 'RECORD_REFUSED';
+  | 'RECORD_REFUSED'
+  | 'EXPERIMENT_NOT_FOUND'
+  | 'EXPERIMENT_INVALID'
+  | 'RUN_NOT_FOUND'
+  | 'PORT_UNAVAILABLE';
 
 /** One section per layer, in layer order. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
@@ -302,5 +306,26 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     1,
     'A value was about to be recorded that no record may hold: not a number, a path of this machine, or an unknown field.',
     'In a script: correct the field that the message names. From the command line this is a bug; please report it.',
+  ),
+  // cli
+  EXPERIMENT_NOT_FOUND: entry(
+    2,
+    'No experiment of that name exists in `probes/`, and no file at that path.',
+    'Run `mesascope list` for the names, or give the path of a `*.probe.ts` file.',
+  ),
+  EXPERIMENT_INVALID: entry(
+    2,
+    'An experiment file cannot be loaded, or does not export an experiment.',
+    'The file must end in `export default defineExperiment({ ... })`; the files in `probes/` show how.',
+  ),
+  RUN_NOT_FOUND: entry(
+    2,
+    'No finished run of that name exists in `reports/`, and no `run.json` at that path.',
+    'Run `mesascope list` for the finished runs, or make one with `mesascope run`.',
+  ),
+  PORT_UNAVAILABLE: entry(
+    2,
+    'The page cannot be served on that port, most likely because another program uses it.',
+    'Choose another port, or leave `--port` out to get a free one.',
   ),
 };
