@@ -107,20 +107,17 @@ export function classMeans(
   return { means: sums, counts };
 }
 
-/**
- * Covariance of the rows of x [rows, width] about their mean: [width, width], divided by rows - 1.
- * Throws `MATRIX_SHAPE` below two rows, `NON_FINITE`.
- */
-export async function centeredCovariance(
-  x: Matrix,
-  options: { readonly linalg: Linalg },
-): Promise<{ readonly mean: Float64Array; readonly covariance: Dense }> {
+/** Covariance of some rows about their mean: `matrix` [width, width], divided by rows - 1. */
+export type Covariance = { readonly mean: Float64Array; readonly matrix: Dense; readonly rows: number };
+
+/** Covariance of the rows of x [rows, width], products in 64 bits. Throws `MATRIX_SHAPE` below two rows, `NON_FINITE`. */
+export async function centeredCovariance(x: Matrix, linalg: Linalg): Promise<Covariance> {
   if (x.rows < 2) {
     throw new MesascopeError('MATRIX_SHAPE', `a covariance needs at least two rows, got ${x.rows}`);
   }
   const { mean } = columnMoments(x);
-  const covariance = await options.linalg.gram(centred(x, mean));
-  for (let i = 0; i < covariance.data.length; i++) covariance.data[i]! /= x.rows - 1;
-  mustBeFinite(covariance.data, 'the covariance');
-  return { mean, covariance };
+  const gram = await linalg.gram(centred(x, mean));
+  mustBeFinite(gram.data, 'the covariance');
+  const data = gram.data.map((value) => value / (x.rows - 1));
+  return { mean, matrix: { rows: gram.rows, columns: gram.columns, data }, rows: x.rows };
 }
