@@ -20,7 +20,11 @@ export async function explainCommand(
   if (code === undefined) {
     if (context.json) printJson(codes.map(explained), context);
     else {
-      const rows = codes.map((known) => [known, String(ERROR_CODES[known].exitCode), ERROR_CODES[known].meaning]);
+      const rows = codes.map((known) => [
+        known,
+        String(ERROR_CODES[known].exitCode),
+        ERROR_CODES[known].meaning,
+      ]);
       printLine(table(['CODE', 'EXIT', 'MEANING'], rows), context);
     }
     return 0;

@@ -1,7 +1,7 @@
 /** @file cli: what every command is handed: where it writes, where it works, and how it is told to stop. */
 import type { RunControl } from '../core/progress.ts';
-import { quoted } from './words.ts';
 import type { Terminal } from './terminal.ts';
+import { quoted } from './words.ts';
 
 /** 0 good, 1 a bug, 2 bad usage, 3 a mendable model or data problem, 100 an expectation failed, 130 interrupted. */
 export type ExitCode = 0 | 1 | 2 | 3 | 100 | 130;

@@ -18,7 +18,12 @@ export async function main(
 ): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
   const launch: Launch = async (options, work) => {
-    exitCode = await runWork(work, { argv, terminal, json: options.json === true, server: options.server === true });
+    exitCode = await runWork(work, {
+      argv,
+      terminal,
+      json: options.json === true,
+      server: options.server === true,
+    });
   };
   const program = buildProgram(launch, terminal);
   try {
@@ -90,7 +95,7 @@ function usageError(thrown: unknown): unknown {
 }
 
 function printError(thrown: unknown, terminal: Terminal): ExitCode {
-  const debug = process.env['MESASCOPE_DEBUG'] === '1';
+  const debug = process.env.MESASCOPE_DEBUG === '1';
   const shown = showError(thrown, { workingFolder: process.cwd(), debug });
   terminal.err(`${shown.line}\n`);
   if (shown.stack !== undefined) terminal.err(`${shown.stack}\n`);

@@ -87,11 +87,12 @@ Results go to stdout, progress and errors to stderr.`,
     .requiredOption('--hooks <pattern>', 'hook points (comma-separated globs; see inspect)')
     .requiredOption('--out <folder>', 'a new or empty folder')
     .option('--positions <list>', 'positions, negative from the end; or "all"', '-1')
-    .action((model: string, options: Json & { data: string; hooks: string; out: string; positions: string }) =>
-      launch(options, async (context) => {
-        const { captureCommand } = await import('./command-capture.ts');
-        return captureCommand({ model, ...options }, context);
-      }),
+    .action(
+      (model: string, options: Json & { data: string; hooks: string; out: string; positions: string }) =>
+        launch(options, async (context) => {
+          const { captureCommand } = await import('./command-capture.ts');
+          return captureCommand({ model, ...options }, context);
+        }),
     );
 
   add('run [experiment...]', 'experiments from capture to report; without names every probes/*.probe.ts', [

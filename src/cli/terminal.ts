@@ -26,15 +26,15 @@ export function processTerminal(): Terminal {
       throw error;
     });
   }
-  const dumb = env['TERM'] === 'dumb';
-  const inCi = env['CI'] !== undefined && env['CI'] !== '' && env['CI'] !== 'false';
+  const dumb = env.TERM === 'dumb';
+  const inCi = env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
     live: stderr.isTTY === true && !dumb && !inCi,
     interactive: stdout.isTTY === true && stderr.isTTY === true && !inCi,
     columns: () => stderr.columns ?? 80,
-    colors: pc.createColors(stdout.isTTY === true && !dumb && !env['NO_COLOR']),
+    colors: pc.createColors(stdout.isTTY === true && !dumb && !env.NO_COLOR),
     now: () => performance.now(),
   };
 }

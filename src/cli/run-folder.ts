@@ -1,0 +1,86 @@
+/** @file cli: where runs lie on disk, how one is found, and how a finished one replaces an earlier one. */
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { MesascopeError, nearestNames } from '../core/errors.ts';
+import type { RunRecord } from '../record/record.ts';
+import { writeRecord } from '../record/write.ts';
+
+export const REPORTS_FOLDER = 'reports';
+export const RECORD_FILE = 'run.json';
+export const REPORT_FILE = 'report.html';
+
+export type RunFolder = {
+  readonly name: string;
+  /** Absolute. */
+  readonly folder: string;
+  readonly writtenAtMs: number;
+};
+
+/** Finished runs below `reports/`, the newest first. */
+export async function finishedRuns(workingFolder: string): Promise<RunFolder[]> {
+  const reports = path.join(workingFolder, REPORTS_FOLDER);
+  if (!existsSync(reports)) return [];
+  const runs: RunFolder[] = [];
+  for (const name of (await readdir(reports)).sort()) {
+    const folder = path.join(reports, name);
+    const written = statSync(path.join(folder, RECORD_FILE), { throwIfNoEntry: false });
+    if (written?.isFile()) runs.push({ name, folder, writtenAtMs: written.mtimeMs });
+  }
+  return runs.sort((a, b) => b.writtenAtMs - a.writtenAtMs);
+}
+
+/**
+ * The folder of a run given by name, folder or path of its `run.json`; the newest when none is given. Throws
+ * `RUN_NOT_FOUND`, with the nearest names.
+ */
+export async function findRun(run: string | undefined, workingFolder: string): Promise<string> {
+  const runs = await finishedRuns(workingFolder);
+  if (run === undefined) {
+    if (runs[0] !== undefined) return runs[0].folder;
+    throw new MesascopeError('RUN_NOT_FOUND', `${REPORTS_FOLDER}/ holds no finished run`);
+  }
+  const given = path.resolve(workingFolder, run);
+  const candidates = [path.join(workingFolder, REPORTS_FOLDER, run), given, path.dirname(given)];
+  const isFile = [RECORD_FILE, REPORT_FILE].includes(path.basename(given));
+  const folder = candidates
+    .slice(0, isFile ? 3 : 2)
+    .find((candidate) => existsSync(path.join(candidate, RECORD_FILE)));
+  if (folder !== undefined) return folder;
+  const nearest = nearestNames(
+    run,
+    runs.map(({ name }) => name),
+  );
+  throw new MesascopeError('RUN_NOT_FOUND', `there is no finished run ${run}`, {
+    ...(nearest.length > 0 && { remedy: `Did you mean ${nearest.join(' or ')}?` }),
+  });
+}
+
+/** A folder name that is safe on every system. Throws `BAD_SETTING`. */
+export function checkRunName(name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
+    throw new MesascopeError('BAD_SETTING', `"${name}" cannot name a run`, {
+      remedy:
+        'Use letters, digits, dots, hyphens and underscores, at most 100, starting with a letter or digit.',
+    });
+  }
+  return name;
+}
+
+/**
+ * Writes record and page beside the final names, then renames: whoever reads the folder sees the old run or the new one,
+ * never a half-written file. The record comes last; a run without it is not finished.
+ */
+export async function writeRun(folder: string, record: RunRecord, page: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const unfinished = await mkdtemp(path.join(folder, '.unfinished-'));
+  try {
+    await writeFile(path.join(unfinished, REPORT_FILE), page);
+    await writeRecord(unfinished, record);
+    for (const file of [REPORT_FILE, RECORD_FILE]) {
+      await rename(path.join(unfinished, file), path.join(folder, file));
+    }
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
