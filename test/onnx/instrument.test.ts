@@ -1,0 +1,209 @@
+/** @file onnx test: instrumented graphs in ONNX Runtime: outputs, pruning, weights by reference, and the bytes themselves. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MesascopeError } from '../../src/core/errors.ts';
+import { appendOutputs } from '../../src/onnx/append-outputs.ts';
+import { buildModel } from '../../src/onnx/build.ts';
+import { indexModel } from '../../src/onnx/index-model.ts';
+import { instrument } from '../../src/onnx/instrument.ts';
+import type { TensorValue } from '../../src/runtime/contract.ts';
+import { float32, floats, run, type Values } from './ort-run.ts';
+import { decodeModel } from './schema.ts';
+import { capturingModel, castModel, IDS, residualModel, residualSpec, WIDTH } from './small-models.ts';
+
+const index = indexModel(residualModel());
+
+let plain: Values;
+beforeAll(async () => {
+  plain = await run(appendOutputs(index, ['r0', 'r1', 'r2', 'm0', 'm1']), { ids: IDS });
+});
+
+describe('outputs', () => {
+  it('appended to the file leave the logits as they were, bit for bit', async () => {
+    const { logits } = await run(residualModel(), { ids: IDS });
+    expect(plain.logits).toEqual(logits);
+  });
+
+  it('are the same from an instrumented graph as from an appended one', async () => {
+    const model = instrument(index, { outputs: [{ value: 'r1', pick: 'all' }] });
+    const outputs = await run(model.bytes, { ids: IDS });
+    expect(outputs[model.outputNames.get('r1')!]).toEqual(plain.r1);
+    expect(outputs.logits).toEqual(plain.logits);
+  });
+
+  it('at positions are the rows that a loop picks, negative positions counting from the end', async () => {
+    const model = instrument(index, {
+      outputs: [
+        { value: 'r1', pick: 'positions' },
+        { value: 'm1', pick: 'positions' },
+      ],
+      keepModelOutputs: false,
+    });
+    const positions: TensorValue = { type: 'int64', dims: [2, 2], data: BigInt64Array.of(0n, 3n, 2n, -1n) };
+    const outputs = await run(model.bytes, { ids: IDS, [model.positionsInput!]: positions });
+    expect(Object.keys(outputs)).toHaveLength(2);
+    for (const name of ['r1', 'm1'] as const) {
+      const whole = floats(plain[name]);
+      const expected = [0, 3, 7, 9].flatMap((row) => [...whole.subarray(row * WIDTH, (row + 1) * WIDTH)]);
+      const picked = outputs[model.outputNames.get(name)!]!;
+      expect(picked.dims).toEqual([2, 2, WIDTH]);
+      expect([...floats(picked)]).toEqual(expected);
+    }
+  });
+
+  it.each(['float16', 'bfloat16'] as const)('of %s arrive as float32', async (type) => {
+    const model = instrument(indexModel(castModel(type)), {
+      outputs: [{ value: 'hidden', pick: 'all' }],
+    });
+    // Values that both 16-bit formats hold exactly.
+    const x = float32([1, 2, 4], Float32Array.of(1, -2, 0.5, 1.5, 3, -0.25, 0, 96));
+    const outputs = await run(model.bytes, { x });
+    expect(outputs[model.outputNames.get('hidden')!]).toEqual(x);
+  });
+
+  it('may be inputs and stored tensors of the model', async () => {
+    const model = instrument(index, {
+      outputs: [
+        { value: 'ids', pick: 'all' },
+        { value: 'shift0', pick: 'all' },
+      ],
+      keepModelOutputs: false,
+    });
+    const outputs = await run(model.bytes, { ids: IDS });
+    expect(outputs[model.outputNames.get('ids')!]).toEqual(IDS);
+    expect(floats(outputs[model.outputNames.get('shift0')!])).toHaveLength(WIDTH);
+  });
+
+  it('that do not exist are refused with the nearest names, and those of a branch with the reason', () => {
+    expect(() => appendOutputs(index, ['r9'])).toThrow(/nearest names are "r0"/);
+    const capturing = indexModel(capturingModel());
+    expect(() => instrument(capturing, { outputs: [{ value: 'Add_out', pick: 'all' }] })).toThrow(
+      expect.objectContaining({ code: 'VALUE_UNKNOWN', message: expect.stringContaining('sub-graph') }),
+    );
+  });
+});
+
+describe('pruning', () => {
+  it('drops what comes after the last requested value and leaves the value as it was', async () => {
+    const model = instrument(index, { outputs: [{ value: 'r1', pick: 'all' }], keepModelOutputs: false });
+    const pruned = indexModel(model.bytes);
+    expect(pruned.nodes).toHaveLength(7);
+    expect([...pruned.initializers.keys()]).toEqual([
+      'embedding',
+      'gain0',
+      'shift0',
+      'up0',
+      'up_bias0',
+      'down0',
+    ]);
+    expect(pruned.outputs.map(({ name }) => name)).toEqual(['r1']);
+    expect((await run(model.bytes, { ids: IDS })).r1).toEqual(plain.r1);
+  });
+
+  it('keeps what only a branch of an If reads', async () => {
+    const capturing = indexModel(capturingModel());
+    const model = instrument(capturing, {
+      outputs: [{ value: 'chosen', pick: 'all' }],
+      keepModelOutputs: false,
+    });
+    expect(indexModel(model.bytes).nodes.map(({ opType }) => opType)).toEqual(['Tanh', 'Exp', 'If']);
+    const feeds: Values = {
+      x: float32([1, 1, 4], Float32Array.of(0, 1, 2, 3)),
+      flag: { type: 'bool', dims: [], data: Uint8Array.of(1) },
+    };
+    const chosen = floats((await run(model.bytes, feeds)).chosen);
+    [0, 1, 2, 3].forEach((x, i) => {
+      expect(chosen[i]).toBeCloseTo(Math.tanh(x) + Math.exp(x), 5);
+    });
+  });
+
+  it('drops the declaration of a dropped weight where an old file declares weights as inputs', async () => {
+    const spec = residualSpec({ opset: 9 });
+    const inputs = [
+      ...spec.inputs,
+      ...spec.initializers!.map(({ name, type, dims }) => ({ name, type, shape: dims })),
+    ];
+    const norm = ['gain0', 'shift0'];
+    const nodes = spec.nodes
+      .filter(({ opType }) => opType !== 'LayerNormalization')
+      .map((node) => ({ ...node, inputs: node.inputs.map((name) => name.replace(/^n(\d)$/, 'r$1')) }));
+    const old = indexModel(buildModel({ ...spec, inputs, nodes, irVersion: 3 }));
+    expect(old.inputs.map(({ name }) => name)).toEqual(['ids']);
+    const model = instrument(old, { outputs: [{ value: 'r1', pick: 'all' }], keepModelOutputs: false });
+    const outputs = await run(model.bytes, { ids: IDS });
+    expect(outputs.r1!.dims).toEqual([2, 5, WIDTH]);
+    expect([...indexModel(model.bytes).initializers.keys()].some((name) => norm.includes(name))).toBe(false);
+  });
+});
+
+describe('the bytes of an instrumented graph', () => {
+  it('decode, by another protobuf implementation, to the original plus the edit', () => {
+    const before = decodeModel(index.bytes);
+    const model = instrument(index, {
+      outputs: [{ value: 'm0', pick: 'all' }],
+      edits: [{ value: 'r1', kind: 'project-out', id: 'e' }],
+    });
+    const after = decodeModel(model.bytes);
+    const producer = before.graph.node.findIndex((node) => node.output!.includes('r1'));
+    const nodes = structuredClone(before.graph.node);
+    nodes[producer]!.output = ['r1__pre'];
+    expect(after.graph.node.slice(0, nodes.length)).toEqual(nodes);
+    expect(after.graph.node.slice(nodes.length).map((node) => node.op_type)).toEqual([
+      'MatMul',
+      'Transpose',
+      'MatMul',
+      'Sub',
+      'Where',
+    ]);
+    expect(after.graph.initializer).toEqual(before.graph.initializer);
+    expect(after.graph.output.map((value) => value.name)).toEqual(['logits', 'm0']);
+    expect(after.graph.input.map((value) => value.name)).toEqual([
+      'ids',
+      'mesascope/e/mask',
+      'mesascope/e/basis',
+    ]);
+    expect({ ...after, graph: undefined }).toEqual({ ...before, graph: undefined });
+  });
+
+  it('of an instrumented graph can be instrumented again', async () => {
+    const appended = indexModel(appendOutputs(index, ['r1']));
+    expect(appended.graphPieces).toHaveLength(2);
+    expect(appended.outputs.map(({ name }) => name)).toEqual(['logits', 'r1']);
+    const model = instrument(appended, { outputs: [{ value: 'r2', pick: 'all' }] });
+    expect(indexModel(model.bytes).graphPieces).toHaveLength(1);
+    const outputs = await run(model.bytes, { ids: IDS });
+    expect([outputs.r1, outputs.r2, outputs.logits]).toEqual([plain.r1, plain.r2, plain.logits]);
+  });
+});
+
+describe('weights by reference', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mesascope-onnx-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('give the same logits from a file that holds no large weight', async () => {
+    const modelFile = join(folder, 'model.onnx');
+    writeFileSync(modelFile, index.bytes);
+    const model = instrument(index, {
+      outputs: [{ value: 'r1', pick: 'all' }],
+      weights: { kind: 'reference', modelFile },
+    });
+    const referring = indexModel(model.bytes);
+    const up = referring.initializers.get('up0')!.data;
+    expect(up).toMatchObject({ kind: 'external', location: 'model.onnx', length: 4 * 16 * 32 });
+    expect(referring.initializers.get('shift0')!.data.kind).toBe('raw');
+    const outputs = await run(model.bytes, { ids: IDS }, { folder });
+    expect(outputs.r1).toEqual(plain.r1);
+    expect(outputs.logits).toEqual(plain.logits);
+    const again = instrument(referring, {
+      outputs: [{ value: 'r2', pick: 'all' }],
+      weights: { kind: 'reference', modelFile: join(folder, 'other.onnx') },
+    });
+    expect((await run(again.bytes, { ids: IDS }, { folder })).r2).toEqual(plain.r2);
+  });
+});
+
+it('every refusal is a MesascopeError', () => {
+  expect(() => instrument(index, { outputs: [{ value: '', pick: 'all' }] })).toThrow(MesascopeError);
+});
