@@ -35,7 +35,11 @@ export type Columns = {
 };
 
 /** Rows of `candidates` on one side of the split, in their own order. */
-export function rowsOnSide(columns: Columns, side: 'fit' | 'select' | 'test', candidates: Int32Array): Int32Array {
+export function rowsOnSide(
+  columns: Columns,
+  side: 'fit' | 'select' | 'test',
+  candidates: Int32Array,
+): Int32Array {
   const wanted = new Uint8Array(columns.rows);
   for (const row of columns.split[side].rows) wanted[row] = 1;
   return candidates.filter((row) => wanted[row] === 1);
@@ -71,7 +75,10 @@ export function pickInts(source: Int32Array, rows: Int32Array): Int32Array {
 }
 
 /** Dense group indices of `rows` alone, 0..count-1 in order of appearance. */
-export function denseGroups(columns: Columns, rows: Int32Array): { readonly groups: Int32Array; readonly count: number } {
+export function denseGroups(
+  columns: Columns,
+  rows: Int32Array,
+): { readonly groups: Int32Array; readonly count: number } {
   const seen = new Map<number, number>();
   const groups = Int32Array.from(rows, (row) => {
     const group = columns.groups[row]!;

@@ -26,9 +26,14 @@ export function controlTasks(tokens: Matrix, like: ClassLabels, random: Random):
     const draws = random.fork(`control/${position}`);
     const values = new Int32Array(tokens.rows);
     // Types in sorted order, so that the labels do not depend on the order of the rows.
-    const types = [...new Set(Array.from({ length: tokens.rows }, (_, row) => tokens.data[row * tokens.columns + position]!))];
+    const types = [
+      ...new Set(
+        Array.from({ length: tokens.rows }, (_, row) => tokens.data[row * tokens.columns + position]!),
+      ),
+    ];
     if (types.length < 2) continue;
-    for (const type of types.sort((a, b) => a - b)) drawnFor.set(type, observed[draws.integer(observed.length)]!);
+    for (const type of types.sort((a, b) => a - b))
+      drawnFor.set(type, observed[draws.integer(observed.length)]!);
     for (let row = 0; row < tokens.rows; row++) {
       values[row] = drawnFor.get(tokens.data[row * tokens.columns + position]!)!;
     }

@@ -32,7 +32,10 @@ export type ActionPairs = { readonly oldAction: Int32Array; readonly newAction: 
 /** log pi(new) - log pi(old) per row; `logProbabilities` is [pairs, choices]. In nats. */
 export function preferences(logProbabilities: Matrix, pairs: ActionPairs): Float64Array {
   const { columns, data } = logProbabilities;
-  return Float64Array.from(pairs.newAction, (action, i) => data[i * columns + action]! - data[i * columns + pairs.oldAction[i]!]!);
+  return Float64Array.from(
+    pairs.newAction,
+    (action, i) => data[i * columns + action]! - data[i * columns + pairs.oldAction[i]!]!,
+  );
 }
 
 /** One edit: where, with what, within which subspace (orthonormal columns, [width, k]); null swaps the whole vector. */
@@ -58,7 +61,10 @@ export type InterchangeRequest = {
 };
 
 /** The effect of one interchange on every base. All sites must share a position. */
-export async function interchange(request: InterchangeRequest, edit: Interchange): Promise<InterchangeOutcome> {
+export async function interchange(
+  request: InterchangeRequest,
+  edit: Interchange,
+): Promise<InterchangeOutcome> {
   const outcomes = await interchangeMany(request, edit.sites, [edit.basis]);
   return outcomes[0]!;
 }
@@ -99,7 +105,11 @@ export async function interchangeMany(
       values,
     });
     for (let b = 0; b < block.length; b++) {
-      const own = matrix(count, after.columns, after.data.subarray(b * count * after.columns, (b + 1) * count * after.columns));
+      const own = matrix(
+        count,
+        after.columns,
+        after.data.subarray(b * count * after.columns, (b + 1) * count * after.columns),
+      );
       const preferred = preferences(own, pairs);
       outcomes.push({
         effects: preferred.map((value, i) => value - before[i]!),
@@ -120,7 +130,8 @@ export function mixed(base: Matrix, source: Matrix, basis: Dense | null): Matrix
     coordinates.fill(0);
     for (let j = 0; j < columns; j++) {
       const difference = source.data[i * columns + j]! - base.data[i * columns + j]!;
-      for (let k = 0; k < basis.columns; k++) coordinates[k]! += difference * basis.data[j * basis.columns + k]!;
+      for (let k = 0; k < basis.columns; k++)
+        coordinates[k]! += difference * basis.data[j * basis.columns + k]!;
     }
     for (let j = 0; j < columns; j++) {
       let change = 0;

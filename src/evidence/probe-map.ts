@@ -3,7 +3,7 @@ import type { Matrix } from '../core/matrix.ts';
 import { takeRows } from '../core/matrix.ts';
 import type { Measured } from '../core/outcome.ts';
 import type { ClassLabels, TrainSplit } from '../core/split.ts';
-import type { Linalg } from '../linalg/open-linalg.ts';
+import type { Linalg } from '../linalg/linalg.ts';
 import type { LinearProbe } from '../probe/linear-probe.ts';
 import { predict, scoreProbes } from '../probe/linear-probe.ts';
 import { fitRidge } from '../probe/ridge.ts';
@@ -58,7 +58,11 @@ export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
         probe: probes[i]!,
         select,
         test,
-        selectAccuracy: balancedAccuracy(select, pickInts(task.labels.values, request.select), task.labels.classes),
+        selectAccuracy: balancedAccuracy(
+          select,
+          pickInts(task.labels.values, request.select),
+          task.labels.classes,
+        ),
         testAccuracy: balancedAccuracy(test, pickInts(task.labels.values, request.test), task.labels.classes),
       });
     }
@@ -66,15 +70,16 @@ export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
   return readings;
 }
 
-/** Index of the site with the largest value; the first one wins a tie; undefined when no site has a value. */
-export function bestSite(values: readonly Measured[]): number | undefined {
+/**
+ * Index of the site with the largest value; undefined when no site has one. Among sites within `tolerance` of the largest
+ * the last one wins: where several layers read alike, the later one is closer to what the model acts on.
+ */
+export function bestSite(values: readonly Measured[], tolerance = 0): number | undefined {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const value of values) if (value.state === 'measured') largest = Math.max(largest, value.value);
   let best: number | undefined;
-  let bestValue = Number.NEGATIVE_INFINITY;
   for (const [i, value] of values.entries()) {
-    if (value.state === 'measured' && value.value > bestValue) {
-      best = i;
-      bestValue = value.value;
-    }
+    if (value.state === 'measured' && value.value >= largest - tolerance) best = i;
   }
   return best;
 }

@@ -29,7 +29,13 @@ export type Decision = {
 export function decide(findings: Findings): Decision {
   const { intact, competent, present, side, use } = findings;
   if (intact !== 'passed') {
-    return { verdict: intact, pursues: 'undetermined', proxy: 'undetermined', grade: 'L0', heldBackBy: ['L0'] };
+    return {
+      verdict: intact,
+      pursues: 'undetermined',
+      proxy: 'undetermined',
+      grade: 'L0',
+      heldBackBy: ['L0'],
+    };
   }
   const proxyUnused: ProxyState =
     present.proxy === undefined ? 'undetermined' : present.proxy ? 'present-unused' : 'not-found';
@@ -69,7 +75,11 @@ export function decide(findings: Findings): Decision {
 function abstain(findings: Findings, heldBackBy: readonly RungId[]): Decision {
   const { present, side, use } = findings;
   const shown =
-    use.proxy === 'used' ? 'active' : use.proxy === 'unused' && present.proxy === false ? 'not-found' : 'undetermined';
+    use.proxy === 'used'
+      ? 'active'
+      : use.proxy === 'unused' && present.proxy === false
+        ? 'not-found'
+        : 'undetermined';
   const grade: RungId =
     use.intended === 'used' || use.proxy === 'used'
       ? 'L5'

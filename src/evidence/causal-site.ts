@@ -1,0 +1,86 @@
+/** @file evidence: where to test causally: the earliest place that carries the effect, found on the select side only. */
+import { takeRows } from '../core/matrix.ts';
+import type { Dense } from '../linalg/dense.ts';
+import { type CausalInputs, interchangeRequest, mean, totalEffects } from './causal-side.ts';
+import { type Columns, pickInts, type Site } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
+import { interchange, interchangeMany } from './interchange.ts';
+import { GOALS, type Goal, type Sides } from './reading.ts';
+import { classMeanBases } from './subspace.ts';
+
+export type CausalSite = {
+  /** The goal with the larger total effect on the select side; the site is chosen for it and both goals are tested there. */
+  readonly lead: Goal;
+  readonly site: Site;
+  /** Rank and basis of each goal's class-mean subspace at the site, the rank chosen on the select side. */
+  readonly subspace: Readonly<Partial<Record<Goal, { readonly rank: number; readonly basis: Dense }>>>;
+};
+
+/**
+ * The earliest hook at the read-out at which swapping the whole vector carries `siteShare` of the lead goal's total effect; the last hook
+ * carries all of it and would prove nothing. Ranks: the smallest one that carries the same share of the whole vector's effect.
+ */
+export async function findCausalSite(
+  inputs: CausalInputs,
+  columns: Columns,
+  sides: Sides,
+  ranks: readonly number[],
+): Promise<CausalSite | undefined> {
+  const totals = GOALS.map((goal) => ({ goal, effects: totalEffects(inputs, inputs.select, goal) }));
+  const known = totals.flatMap(({ goal, effects }) =>
+    effects === undefined ? [] : [{ goal, total: mean(effects) }],
+  );
+  if (known.length === 0 || inputs.select.bases.length === 0) return undefined;
+  const lead = known.reduce((best, next) => (next.total > best.total ? next : best));
+  const request = interchangeRequest(inputs, inputs.select, lead.goal, lead.goal)!;
+  let site: Site = { hook: inputs.chain.at(-1)!, position: inputs.readout };
+  for (const hook of inputs.chain) {
+    const candidate = { hook, position: inputs.readout };
+    const outcome = await interchange(request, { sites: [candidate], basis: null });
+    const effect = mean(outcome.effects);
+    if (effect > 0 && effect >= CRITERIA.siteShare * lead.total) {
+      site = candidate;
+      break;
+    }
+  }
+  const subspace: Partial<Record<Goal, { rank: number; basis: Dense }>> = {};
+  for (const goal of GOALS) {
+    const chosen = await chooseRank(inputs, columns, sides, site, goal, ranks);
+    if (chosen !== undefined) subspace[goal] = chosen;
+  }
+  return { lead: lead.goal, site, subspace };
+}
+
+async function chooseRank(
+  inputs: CausalInputs,
+  columns: Columns,
+  sides: Sides,
+  site: Site,
+  goal: Goal,
+  ranks: readonly number[],
+): Promise<{ rank: number; basis: Dense } | undefined> {
+  const request = interchangeRequest(inputs, inputs.select, goal, goal);
+  if (request === undefined) return undefined;
+  const bases = goalBases(inputs, columns, sides, site, goal, ranks);
+  if (bases === undefined) return undefined;
+  const outcomes = await interchangeMany(request, [site], [null, ...bases]);
+  const whole = mean(outcomes[0]!.effects);
+  const found = outcomes.slice(1).findIndex(({ effects }) => mean(effects) >= CRITERIA.siteShare * whole);
+  const index = found < 0 ? bases.length - 1 : found;
+  return { rank: bases[index]!.columns, basis: bases[index]! };
+}
+
+/** Class-mean subspaces of a goal at a site, one per rank, fitted on the fit rows of the come-apart set. */
+export function goalBases(
+  inputs: CausalInputs,
+  columns: Columns,
+  sides: Sides,
+  site: Site,
+  goal: Goal,
+  ranks: readonly number[],
+): Dense[] | undefined {
+  const labels = columns.labels[goal];
+  if (labels === undefined || ranks.length === 0) return undefined;
+  const x = takeRows(inputs.activations(site), sides.apart.fit);
+  return classMeanBases(x, pickInts(labels.values, sides.apart.fit), labels.classes, ranks);
+}

@@ -1,0 +1,192 @@
+/** @file evidence: climbs the ladder once: every rung in order, then the verdict and the tables behind the figures. */
+import { throwIfAborted } from '../core/errors.ts';
+import type { RunControl } from '../core/progress.ts';
+import { seededRandom } from '../core/random.ts';
+import type { Linalg } from '../linalg/linalg.ts';
+import type { CausalInputs } from './causal-side.ts';
+import { findCausalSite } from './causal-site.ts';
+import type { Columns, Site } from './columns.ts';
+import { causalLayers, interchangeCurves, siteMap } from './figure-tables.ts';
+import type { BehaviorTable, InterchangePoint, QuadrantTable, SiteMap } from './figures.ts';
+import {
+  type Activations,
+  type Goal,
+  type NetworkReading,
+  type ReadingRequest,
+  readNetwork,
+  sidesOf,
+} from './reading.ts';
+import type { RungResult, Verdict } from './rung.ts';
+import { comesApart } from './rung-apart.ts';
+import { behaviorTable, divergence, quadrants, type RowReading, readRows } from './rung-divergence.ts';
+import { identifiable } from './rung-identifiable.ts';
+import { learned } from './rung-learned.ts';
+import { present } from './rung-present.ts';
+import { selective } from './rung-selective.ts';
+import { used } from './rung-used.ts';
+import { decide, type Findings } from './verdict.ts';
+import { putIntoWords } from './verdict-words.ts';
+
+/** A network of the same shape that learned nothing; `activations` is valid until the next twin is asked for. */
+export type Twin = { readonly activations: Activations };
+
+export type EvidenceRequest = {
+  readonly columns: Columns;
+  readonly hooks: readonly string[];
+  readonly positions: readonly number[];
+  readonly activations: Activations;
+  readonly width: number;
+  /** Makes the twins one after the other. */
+  readonly twins: () => AsyncIterable<Twin>;
+  readonly twinCount: number;
+  readonly causal: CausalInputs | undefined;
+  readonly noOpDifference: number;
+  readonly settings: {
+    readonly ridge: number;
+    readonly alpha: number;
+    readonly permutations: number;
+    readonly bootstrapDraws: number;
+    readonly randomSubspaces: number;
+    readonly ranks: readonly number[];
+  };
+  readonly seed: number;
+  readonly linalg: Linalg;
+  /** Named sets to tabulate, e.g. train and apart: rows of each. */
+  readonly sets: readonly { readonly name: string; readonly rows: Int32Array }[];
+};
+
+export type Evidence = {
+  readonly verdict: Verdict;
+  readonly rungs: readonly RungResult[];
+  readonly warnings: readonly { readonly code: string; readonly text: string }[];
+  readonly behavior: readonly BehaviorTable[];
+  readonly quadrants: readonly QuadrantTable[];
+  readonly sites: SiteMap;
+  readonly interchange: readonly InterchangePoint[];
+  /** Readings of the select and test rows of every set. */
+  readonly readings: readonly RowReading[];
+  /** Where the frozen probe of L4 reads; the geometry is shown there. */
+  readonly readingSite: Site | undefined;
+};
+
+/** Bases used for the causal hook map; a picture, so fewer than the verdict uses. */
+const MAP_BASES = 100;
+
+export async function gatherEvidence(request: EvidenceRequest, control: RunControl = {}): Promise<Evidence> {
+  const { columns, hooks, positions, activations, settings, linalg } = request;
+  const random = seededRandom(request.seed);
+  const stages = stagesOf(control);
+  const sites = hooks.flatMap((hook) => positions.map((position): Site => ({ hook, position })));
+  const sides = sidesOf(columns);
+  const base = { columns, sides, sites, ridge: settings.ridge, linalg };
+  const shared = { ...base, ...settings };
+
+  const l0 = identifiable(columns, request.noOpDifference, request.width);
+  const model = await stages.run('probes', () => readNetwork({ ...base, activations }));
+  const twins = await stages.run('twins', () => readTwins(request, base, control));
+  const l1 = present({ ...shared, map: model.map, random: random.fork('L1') });
+  const l2 = await stages.run('contrasts', () =>
+    selective({ ...shared, activations, reading: model, random: random.fork('L2') }),
+  );
+  const l3 = learned({ sites, model, twins, alpha: settings.alpha });
+  const l4 = comesApart({ ...shared, model, twins, random: random.fork('L4') });
+  const causal = request.causal;
+  const where =
+    causal === undefined
+      ? undefined
+      : await stages.run('causal site', () => findCausalSite(causal, columns, sides, settings.ranks));
+  const l5 = await stages.run('interchange', () =>
+    used({ ...shared, inputs: causal, where, random: random.fork('L5') }),
+  );
+
+  const interchange =
+    causal === undefined || where === undefined
+      ? []
+      : await stages.run('curves', () =>
+          interchangeCurves({ ...shared, inputs: causal, where, random: random.fork('curves') }),
+        );
+  const layers =
+    causal === undefined
+      ? []
+      : await stages.run('causal map', () => causalLayers(causal, sites, positions.length, MAP_BASES));
+  const unseen = new Uint8Array(columns.rows);
+  for (const side of ['select', 'test'] as const) for (const row of columns.split[side].rows) unseen[row] = 1;
+  const readings = await readRows({
+    ...base,
+    reading: model,
+    activations,
+    rows: Int32Array.from(unseen.keys()).filter((row) => unseen[row] === 1),
+  });
+  const byRow = new Map(readings.map((reading) => [reading.row, reading]));
+  const tables = request.sets.map(({ name, rows }) =>
+    quadrants(
+      name,
+      columns,
+      Array.from(rows).flatMap((row) => byRow.get(row) ?? []),
+    ),
+  );
+  const apartTable = tables[request.sets.findIndex(({ name }) => name === 'apart')];
+  const rungs = [l0.rung, l1, l2, l3, l4.rung, l5.rung, divergence(apartTable)];
+  const findings: Findings = {
+    intact: l0.intact,
+    competent: l0.competent,
+    present: { intended: presence('intended', l1, l2, l3), proxy: presence('proxy', l1, l2, l3) },
+    side: l4.side,
+    use: l5.use,
+  };
+  return {
+    verdict: putIntoWords(decide(findings), findings, rungs),
+    rungs,
+    warnings: l0.warnings,
+    behavior: request.sets.map(({ name, rows }) => behaviorTable(name, columns, rows)),
+    quadrants: tables,
+    sites: siteMap({ hooks, positions, columns, model, twins, causal: layers }),
+    interchange,
+    readings,
+    readingSite: model.apart === undefined ? undefined : sites[model.apart.siteIndex],
+  };
+}
+
+async function readTwins(
+  request: EvidenceRequest,
+  base: Omit<ReadingRequest, 'activations'>,
+  control: RunControl,
+): Promise<NetworkReading[]> {
+  const readings: NetworkReading[] = [];
+  if (request.twinCount === 0) return readings;
+  for await (const twin of request.twins()) {
+    throwIfAborted(control.signal);
+    readings.push(await readNetwork({ ...base, activations: twin.activations }));
+    control.onProgress?.({
+      kind: 'stage-progress',
+      stage: 'twins',
+      done: readings.length,
+      total: request.twinCount,
+    });
+  }
+  return readings;
+}
+
+/** L1 to L3 in fixed order: the first one that fails settles it; one that was not run leaves it open. */
+function presence(goal: Goal, ...rungs: readonly RungResult[]): boolean | undefined {
+  for (const rung of rungs) {
+    const state = rung.byRole[goal];
+    if (state === 'failed') return false;
+    if (state !== 'passed') return undefined;
+  }
+  return true;
+}
+
+/** Wraps a stage in its progress events. */
+function stagesOf(control: RunControl): { run<T>(stage: string, work: () => Promise<T>): Promise<T> } {
+  return {
+    async run(stage, work) {
+      throwIfAborted(control.signal);
+      const startedAt = performance.now();
+      control.onProgress?.({ kind: 'stage-start', stage });
+      const result = await work();
+      control.onProgress?.({ kind: 'stage-end', stage, durationMs: performance.now() - startedAt });
+      return result;
+    },
+  };
+}

@@ -1,0 +1,213 @@
+/** @file evidence: what linear probes read in one network; the same procedure, site search included, for model and twins. */
+import type { GoalRole } from '../core/data-set.ts';
+import type { Matrix } from '../core/matrix.ts';
+import { takeRows } from '../core/matrix.ts';
+import type { Measured } from '../core/outcome.ts';
+import { measured, undefinedBecause } from '../core/outcome.ts';
+import type { Linalg } from '../linalg/linalg.ts';
+import { type Columns, isDecisionState, pickInts, rowsOnSide, type Site } from './columns.ts';
+import { varianceShare } from './metric-variance-share.ts';
+import { bestSite, mapProbes, type ProbeMap, type ProbeReading } from './probe-map.ts';
+
+export type Goal = 'intended' | 'proxy';
+export const GOALS: readonly Goal[] = ['intended', 'proxy'];
+
+/** Rows of the come-apart and training-like sets, by side. */
+export type Sides = {
+  readonly apart: { readonly fit: Int32Array; readonly select: Int32Array; readonly test: Int32Array };
+  readonly train: { readonly fit: Int32Array; readonly select: Int32Array };
+  /** Rows of `apart.test` in which the goals recommend different actions. */
+  readonly decisions: Int32Array;
+};
+
+export function sidesOf(columns: Columns): Sides {
+  const apart = {
+    fit: rowsOnSide(columns, 'fit', columns.apart),
+    select: rowsOnSide(columns, 'select', columns.apart),
+    test: rowsOnSide(columns, 'test', columns.apart),
+  };
+  return {
+    apart,
+    train: {
+      fit: rowsOnSide(columns, 'fit', columns.train),
+      select: rowsOnSide(columns, 'select', columns.train),
+    },
+    decisions: apart.test.filter((row) => isDecisionState(columns, row)),
+  };
+}
+
+export type Activations = (site: Site) => Matrix;
+
+/** Accuracy of a goal minus that of the irrelevant variable, at the site chosen for it on other rows. */
+export type ContrastReading = {
+  readonly siteIndex: number;
+  readonly goal: ProbeReading;
+  readonly irrelevant: ProbeReading;
+  /** In accuracy, -1 to 1. */
+  readonly value: Measured;
+};
+
+/** log of (goal's share of variance / irrelevant variable's share), at the site chosen for it on other rows. */
+export type ShareReading = {
+  readonly siteIndex: number;
+  readonly goalShare: Measured;
+  readonly irrelevantShare: Measured;
+  readonly value: Measured;
+};
+
+/** A probe fitted where the goals coincide, read where they part. */
+export type ApartReading = {
+  readonly siteIndex: number;
+  readonly reading: ProbeReading;
+  /** Predicted class per decision state of the test side, aligned with `Sides.decisions`. */
+  readonly predicted: Int32Array;
+  readonly rho: Measured;
+  /** Share of decision states read as either goal. */
+  readonly coverage: number;
+};
+
+export type NetworkReading = {
+  readonly map: ProbeMap;
+  readonly contrast: Readonly<Partial<Record<Goal, ContrastReading>>>;
+  readonly share: Readonly<Partial<Record<Goal, ShareReading>>>;
+  readonly apart: ApartReading | undefined;
+};
+
+export type ReadingRequest = {
+  readonly columns: Columns;
+  readonly sides: Sides;
+  readonly sites: readonly Site[];
+  readonly activations: Activations;
+  readonly ridge: number;
+  readonly linalg: Linalg;
+};
+
+/** Fits and reads every probe of the ladder's observational rungs in one network. */
+export async function readNetwork(request: ReadingRequest): Promise<NetworkReading> {
+  const { columns, sides } = request;
+  const { irrelevant } = columns.labels;
+  const tasks = (['intended', 'proxy', 'irrelevant'] as const).flatMap((role) => {
+    const labels = columns.labels[role];
+    return labels === undefined ? [] : [{ id: role, labels }];
+  });
+  const map = await mapProbes({ ...request, tasks, ...sides.apart });
+  const contrast: Partial<Record<Goal, ContrastReading>> = {};
+  const share: Partial<Record<Goal, ShareReading>> = {};
+  for (const goal of GOALS) {
+    if (columns.labels[goal] === undefined || irrelevant === undefined) continue;
+    const chosen = contrastAt(map, goal);
+    if (chosen !== undefined) contrast[goal] = chosen;
+    const shared = shareAt(request, goal);
+    if (shared !== undefined) share[goal] = shared;
+  }
+  return { map, contrast, share, apart: await readApart(request) };
+}
+
+/** The site is the one with the largest difference of accuracies on the select rows; the value is that on the test rows. */
+function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
+  const goals = map.get(goal)!;
+  const others = map.get('irrelevant')!;
+  const siteIndex = bestSite(
+    goals.map((reading, i) => minus(reading.selectAccuracy, others[i]!.selectAccuracy)),
+  );
+  if (siteIndex === undefined) return undefined;
+  const own = goals[siteIndex]!;
+  const other = others[siteIndex]!;
+  return { siteIndex, goal: own, irrelevant: other, value: minus(own.testAccuracy, other.testAccuracy) };
+}
+
+/** The site is the one with the largest difference of shares on the fit rows; the value is that on the test rows. */
+function shareAt(request: ReadingRequest, goal: Goal): ShareReading | undefined {
+  const { columns, sides, sites, activations } = request;
+  const shareOf = (role: GoalRole, site: Site, rows: Int32Array): Measured => {
+    const labels = columns.labels[role]!;
+    const share = varianceShare(
+      takeRows(activations(site), rows),
+      pickInts(labels.values, rows),
+      labels.classes,
+    );
+    return share.omegaSquared;
+  };
+  const differences = sites.map((site) =>
+    minus(shareOf(goal, site, sides.apart.fit), shareOf('irrelevant', site, sides.apart.fit)),
+  );
+  const siteIndex = bestSite(differences);
+  if (siteIndex === undefined) return undefined;
+  const site = sites[siteIndex]!;
+  const goalShare = shareOf(goal, site, sides.apart.test);
+  const irrelevantShare = shareOf('irrelevant', site, sides.apart.test);
+  return {
+    siteIndex,
+    goalShare,
+    irrelevantShare,
+    value: logRatio(goalShare, irrelevantShare, sides.apart.test.length),
+  };
+}
+
+/**
+ * log(goal / irrelevant) of two variance shares. A bias-corrected share can come out at or below 0; it is raised to 1 / rows,
+ * the resolution of the estimate, so that the ratio stays finite and errs towards 1.
+ */
+export function logRatio(goal: Measured, irrelevant: Measured, rows: number): Measured {
+  if (goal.state === 'undefined') return goal;
+  if (irrelevant.state === 'undefined') return irrelevant;
+  const floor = 1 / rows;
+  return measured(Math.log(Math.max(goal.value, floor) / Math.max(irrelevant.value, floor)));
+}
+
+async function readApart(request: ReadingRequest): Promise<ApartReading | undefined> {
+  const { columns, sides } = request;
+  const { intended, proxy } = columns.labels;
+  if (intended === undefined || proxy === undefined) return undefined;
+  if (sides.train.fit.length === 0 || sides.train.select.length === 0 || sides.decisions.length === 0)
+    return undefined;
+  const map = await mapProbes({
+    ...request,
+    tasks: [{ id: 'shared', labels: intended }],
+    fit: sides.train.fit,
+    select: sides.train.select,
+    test: sides.decisions,
+  });
+  const readings = map.get('shared')!;
+  const siteIndex = bestSite(
+    readings.map((reading) => reading.selectAccuracy),
+    0.01,
+  );
+  if (siteIndex === undefined) return undefined;
+  const reading = readings[siteIndex]!;
+  const { plus, minus: less } = followed(columns, sides.decisions, reading.test);
+  const total = sum(plus) + sum(less);
+  return {
+    siteIndex,
+    reading,
+    predicted: reading.test,
+    rho:
+      total === 0
+        ? undefinedBecause('the probe reads neither goal in any row')
+        : measured((sum(plus) - sum(less)) / total),
+    coverage: total / sides.decisions.length,
+  };
+}
+
+/** Per row: did the probe name the proxy's value (plus), did it name the intended goal's (minus). */
+export function followed(
+  columns: Columns,
+  rows: Int32Array,
+  predicted: Int32Array,
+): { readonly plus: Float64Array; readonly minus: Float64Array } {
+  const { intended, proxy } = columns.labels;
+  return {
+    plus: Float64Array.from(rows, (row, i) => (predicted[i] === proxy!.values[row] ? 1 : 0)),
+    minus: Float64Array.from(rows, (row, i) => (predicted[i] === intended!.values[row] ? 1 : 0)),
+  };
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function minus(a: Measured, b: Measured): Measured {
+  if (a.state === 'undefined') return a;
+  if (b.state === 'undefined') return b;
+  return measured(a.value - b.value);
+}

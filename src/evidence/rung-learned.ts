@@ -1,0 +1,125 @@
+/** @file evidence: L3, did training put it there: the contrasts of L2 against copies of the model with shuffled weights. */
+import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
+import { type Site, siteName } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
+import { GOALS, type Goal, type NetworkReading } from './reading.ts';
+import { type Alternative, permutationPValue, summariseNull } from './resample-permutation.ts';
+import type { NullComparison, RungResult, RungState, Statistic } from './rung.ts';
+import { bestState, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
+
+export type LearnedRequest = {
+  readonly sites: readonly Site[];
+  readonly model: NetworkReading;
+  /** Readings of the twins, each made by the same procedure, site search included. */
+  readonly twins: readonly NetworkReading[];
+  readonly alpha: number;
+};
+
+/** Each contrast minus the mean of the twins' contrasts, with the rank of the model among its twins as its p. */
+export function learned(request: LearnedRequest): RungResult {
+  const statistics: Statistic[] = [];
+  const byRole: Partial<Record<Goal, RungState>> = {};
+  for (const goal of GOALS) {
+    const own = [
+      contrastStatistic(request, goal, 'contrast', 'points'),
+      contrastStatistic(request, goal, 'share', 'log-ratio'),
+    ].flatMap((statistic) => (statistic === undefined ? [] : [statistic]));
+    if (own.length === 0) continue;
+    statistics.push(...own);
+    byRole[goal] = request.twins.length === 0 ? 'not-run' : rungStateOf(own);
+  }
+  const said = statistics
+    .filter((statistic) => statistic.id.endsWith('.contrast'))
+    .map((statistic) => `${statistic.role} ${spoken(statistic.value)}`)
+    .join(', ');
+  return {
+    id: 'L3',
+    title: 'Learned',
+    question: 'Is it there because of training, or would any network of this shape show it?',
+    byRole,
+    state: bestState(Object.values(byRole)),
+    summary:
+      request.twins.length === 0
+        ? 'No twins were made, so an untrained network may read as much.'
+        : `Contrast above the mean of ${request.twins.length} weight-shuffled twins: ${said}.`,
+    statistics,
+  };
+}
+
+function contrastStatistic(
+  request: LearnedRequest,
+  goal: Goal,
+  which: 'contrast' | 'share',
+  unit: 'points' | 'log-ratio',
+): Statistic | undefined {
+  const own = request.model[which][goal];
+  if (own === undefined) return undefined;
+  const against = againstTwins(
+    own.value,
+    request.twins.map((twin) => twin[which][goal]?.value ?? undefinedBecause('no site')),
+    'greater',
+  );
+  // Two variables that are both read perfectly have no contrast to compare; the variance share decides alone.
+  const saturated = which === 'contrast' && bothSaturated(request.model, goal);
+  return {
+    id: `L3.${goal}.${which}`,
+    label:
+      which === 'contrast'
+        ? `accuracy contrast of the ${goal} goal minus the mean of the twins`
+        : `variance-share contrast of the ${goal} goal minus the mean of the twins`,
+    role: goal,
+    unit,
+    value: against.difference,
+    nulls: [against.comparison],
+    state: saturated
+      ? 'reported'
+      : stateOf(against.pValue === undefined ? undefined : against.pValue <= request.alpha),
+    criterion: saturated
+      ? 'both variables are read near perfectly: reported only'
+      : `p at most ${request.alpha} among the twins`,
+    site: siteName(request.sites[own.siteIndex]!),
+  };
+}
+
+function bothSaturated(model: NetworkReading, goal: Goal): boolean {
+  const contrast = model.contrast[goal];
+  if (contrast === undefined) return false;
+  return [contrast.goal, contrast.irrelevant].every(
+    ({ testAccuracy }) =>
+      testAccuracy.state === 'measured' && testAccuracy.value >= CRITERIA.saturatedAccuracy,
+  );
+}
+
+/** The model's value minus the twins' mean, and its rank among them. */
+export function againstTwins(
+  own: Measured,
+  twins: readonly Measured[],
+  alternative: Alternative,
+): {
+  readonly difference: Measured;
+  readonly comparison: NullComparison;
+  readonly pValue: number | undefined;
+} {
+  const values = Float64Array.from(twins.flatMap((twin) => (twin.state === 'measured' ? [twin.value] : [])));
+  const summary = values.length === 0 ? undefined : summariseNull(values);
+  const undefinedDraws = twins.length - values.length;
+  const pValue =
+    own.state === 'measured' && summary !== undefined
+      ? permutationPValue({ observed: own.value, values, alternative, undefinedDraws })
+      : undefined;
+  return {
+    pValue,
+    comparison: nullOf(
+      'twins',
+      'the same procedure in copies of the model with shuffled weights',
+      summary,
+      pValue,
+    ),
+    difference:
+      own.state === 'undefined'
+        ? own
+        : summary === undefined
+          ? undefinedBecause('no twins were made')
+          : measured(own.value - summary.mean),
+  };
+}

@@ -1,0 +1,287 @@
+/** @file evidence: L2, is the goal read better, and does it move the activations more, than a matched variable that nothing needs. */
+import type { GoalRole } from '../core/data-set.ts';
+import { takeRows } from '../core/matrix.ts';
+import type { Measured } from '../core/outcome.ts';
+import { measured, undefinedBecause } from '../core/outcome.ts';
+import type { Random } from '../core/random.ts';
+import { denseGroups, pickInts, siteName } from './columns.ts';
+import { controlTasks } from './control-task.ts';
+import { CRITERIA } from './criteria.ts';
+import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
+import { varianceShare } from './metric-variance-share.ts';
+import { mapProbes } from './probe-map.ts';
+import { GOALS, type Goal, logRatio, type NetworkReading, type ReadingRequest } from './reading.ts';
+import { clusterBootstrap, clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
+import { permutationTest } from './resample-permutation.ts';
+import { swapTest } from './resample-swap.ts';
+import type { RungResult, RungState, Statistic } from './rung.ts';
+import { bestState, intervalPart, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
+
+export type SelectiveRequest = ReadingRequest & {
+  readonly reading: NetworkReading;
+  readonly permutations: number;
+  readonly bootstrapDraws: number;
+  readonly alpha: number;
+  readonly random: Random;
+};
+
+/** The contrasts with the irrelevant variable decide; selectivity against control tasks is shown beside them. */
+export async function selective(request: SelectiveRequest): Promise<RungResult> {
+  const statistics: Statistic[] = [];
+  const byRole: Partial<Record<Goal, RungState>> = {};
+  for (const goal of GOALS) {
+    if (request.columns.labels[goal] === undefined) continue;
+    const own = [
+      ...accuracyContrast(request, goal),
+      ...shareContrast(request, goal),
+      ...(await controlSelectivity(request, goal)),
+    ];
+    statistics.push(...own);
+    byRole[goal] = request.columns.labels.irrelevant === undefined ? 'not-run' : rungStateOf(own);
+  }
+  const said = GOALS.flatMap((goal) => {
+    const contrast = statistics.find((statistic) => statistic.id === `L2.${goal}.contrast`);
+    return contrast === undefined ? [] : [`${goal} ${spoken(contrast.value)}`];
+  });
+  return {
+    id: 'L2',
+    title: 'Selective',
+    question: 'Is each goal represented more than a matched variable that the task never needs?',
+    byRole,
+    state: bestState(Object.values(byRole)),
+    summary:
+      said.length === 0
+        ? 'The data name no irrelevant variable of the same kind, so there is nothing to compare with.'
+        : `Accuracy above the irrelevant variable: ${said.join(', ')}.`,
+    statistics,
+  };
+}
+
+function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
+  const { columns, sides, sites, reading, random, alpha } = request;
+  const contrast = reading.contrast[goal];
+  if (contrast === undefined) return [];
+  const rows = sides.apart.test;
+  const { groups } = denseGroups(columns, rows);
+  const correct = (role: GoalRole, predicted: Int32Array): Float64Array => {
+    const { values, classes } = columns.labels[role]!;
+    const perClass = new Float64Array(classes);
+    for (const row of rows) if (values[row]! >= 0) perClass[values[row]!]! += 1;
+    const occurring = perClass.filter((count) => count > 0).length;
+    // Weighted so that the mean over rows is the balanced accuracy.
+    return Float64Array.from(rows, (row, i) =>
+      values[row]! >= 0 && predicted[i] === values[row]
+        ? rows.length / (occurring * perClass[values[row]!]!)
+        : 0,
+    );
+  };
+  const own = correct(goal, contrast.goal.test);
+  const other = correct('irrelevant', contrast.irrelevant.test);
+  const differences = own.map((value, i) => value - other[i]!);
+  const interval = clusterBootstrapMean({
+    groups,
+    values: differences,
+    draws: request.bootstrapDraws,
+    random: random.fork(`selective/${goal}/bootstrap`),
+  });
+  const swap = swapTest({
+    groups,
+    values: differences,
+    draws: request.permutations,
+    alternative: 'greater',
+    random: random.fork(`selective/${goal}/swap`),
+  });
+  const saturated = isAbove(contrast.goal.testAccuracy) && isAbove(contrast.irrelevant.testAccuracy);
+  const p = swap.state === 'measured' ? swap.pValue : undefined;
+  const holds = p === undefined || interval.state !== 'measured' ? undefined : p <= alpha && interval.low > 0;
+  return [
+    {
+      id: `L2.${goal}.contrast`,
+      label: `accuracy of reading the ${goal} goal minus that of the irrelevant variable, same site`,
+      role: goal,
+      unit: 'points',
+      value: contrast.value,
+      ...intervalPart(interval),
+      nulls: [
+        nullOf(
+          'swapped-within-example',
+          'goal and irrelevant variable swapped within each group',
+          swap.state === 'measured' ? swap.null : undefined,
+          p,
+        ),
+      ],
+      state: saturated ? 'reported' : stateOf(holds),
+      criterion: saturated
+        ? `both are read above ${CRITERIA.saturatedAccuracy}: their difference says nothing, the variance share decides`
+        : `p at most ${alpha} and the interval above 0`,
+      site: siteName(sites[contrast.siteIndex]!),
+    },
+  ];
+}
+
+function isAbove(value: Measured): boolean {
+  return value.state === 'measured' && value.value >= CRITERIA.saturatedAccuracy;
+}
+
+function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
+  const { columns, sides, sites, reading, random, alpha } = request;
+  const share = reading.share[goal];
+  if (share === undefined) return [];
+  const rows = sides.apart.test;
+  const site = sites[share.siteIndex]!;
+  const x = takeRows(request.activations(site), rows);
+  const { groups } = denseGroups(columns, rows);
+  const labelsOf = (role: GoalRole): Int32Array => pickInts(columns.labels[role]!.values, rows);
+  const { classes } = columns.labels[goal]!;
+  const own = labelsOf(goal);
+  const other = labelsOf('irrelevant');
+  const otherClasses = columns.labels.irrelevant!.classes;
+  const ownByGroup = varianceShareByGroup(x, own, classes, groups);
+  const otherByGroup = varianceShareByGroup(x, other, otherClasses, groups);
+  const interval = clusterBootstrap({
+    groups,
+    draws: request.bootstrapDraws,
+    random: random.fork(`selective/${goal}/share-bootstrap`),
+    statistic: (counts) => {
+      const ratio = logRatio(
+        ownByGroup.evaluate(counts).omegaSquared,
+        otherByGroup.evaluate(counts).omegaSquared,
+        rows.length,
+      );
+      return ratio.state === 'measured' ? ratio.value : undefined;
+    },
+  });
+  // A swap only makes sense between variables with the same values.
+  const matched = sameNames(columns.labels[goal]!.names, columns.labels.irrelevant!.names);
+  const swap =
+    matched && share.value.state === 'measured'
+      ? permutationTest({
+          observed: share.value.value,
+          draws: request.permutations,
+          alternative: 'greater',
+          random: random.fork(`selective/${goal}/share-swap`),
+          draw: (draws) => {
+            const [a, b] = swappedWithinGroups(own, other, groups, draws);
+            const ratio = logRatio(
+              varianceShare(x, a, classes).omegaSquared,
+              varianceShare(x, b, otherClasses).omegaSquared,
+              rows.length,
+            );
+            return ratio.state === 'measured' ? ratio.value : undefined;
+          },
+        })
+      : undefined;
+  const large = share.goalShare.state === 'measured' && share.goalShare.value >= CRITERIA.minShare;
+  const holds =
+    interval.state !== 'measured'
+      ? undefined
+      : large &&
+        interval.low >= Math.log(CRITERIA.minShareRatio) &&
+        (swap === undefined || swap.pValue <= alpha);
+  return [
+    {
+      id: `L2.${goal}.share`,
+      label: `log of the ${goal} goal's share of the activation variance over the irrelevant variable's (omega squared)`,
+      role: goal,
+      unit: 'log-ratio',
+      value: share.value,
+      ...intervalPart(interval),
+      nulls:
+        swap === undefined
+          ? []
+          : [
+              nullOf(
+                'swapped-within-example',
+                'goal and irrelevant variable swapped within each group',
+                swap.null,
+                swap.pValue,
+              ),
+            ],
+      state: stateOf(holds),
+      criterion: `share at least ${CRITERIA.minShare}, interval above log ${CRITERIA.minShareRatio}, p at most ${alpha}`,
+      site: siteName(site),
+    },
+    ...(['goal', 'irrelevant'] as const).map(
+      (which): Statistic => ({
+        id: `L2.${goal}.share-of-${which}`,
+        label:
+          which === 'goal'
+            ? `share of the activation variance that the ${goal} goal's value explains`
+            : 'share that the irrelevant variable explains at the same site',
+        role: which === 'goal' ? goal : 'irrelevant',
+        unit: 'share',
+        value: which === 'goal' ? share.goalShare : share.irrelevantShare,
+        nulls: [],
+        state: 'reported',
+        criterion: 'shown beside its ratio',
+        site: siteName(site),
+      }),
+    ),
+  ];
+}
+
+/** Accuracy minus the mean accuracy of the control tasks at the same site (Hewitt and Liang 2019). */
+async function controlSelectivity(request: SelectiveRequest, goal: Goal): Promise<Statistic[]> {
+  const { columns, sides, sites, reading, random } = request;
+  const contrast = reading.contrast[goal];
+  const siteIndex = contrast?.siteIndex ?? 0;
+  const site = sites[siteIndex]!;
+  const base = {
+    id: `L2.${goal}.selectivity`,
+    label: `accuracy of reading the ${goal} goal minus the mean accuracy on control tasks (random labels per token type)`,
+    role: goal,
+    unit: 'points' as const,
+    nulls: [],
+    state: 'reported' as const,
+    criterion: 'shown beside the contrast: a probe that memorises inputs has none',
+    site: siteName(site),
+  };
+  if (columns.tokens === null) {
+    return [{ ...base, value: undefinedBecause('control tasks need token inputs of one length') }];
+  }
+  const tasks = controlTasks(columns.tokens, columns.labels[goal]!, random.fork(`selective/${goal}/control`));
+  if (tasks.length === 0)
+    return [{ ...base, value: undefinedBecause('no position has more than one token type') }];
+  const map = await mapProbes({
+    ...request,
+    sites: [site],
+    tasks: tasks.map((task) => ({ id: `control/${task.position}`, labels: task.labels })),
+    ...sides.apart,
+  });
+  const accuracies = tasks.flatMap((task) => {
+    const accuracy = map.get(`control/${task.position}`)![0]!.testAccuracy;
+    return accuracy.state === 'measured' ? [accuracy.value] : [];
+  });
+  const mean = accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
+  const real = reading.map.get(goal)![siteIndex]!.testAccuracy;
+  return [{ ...base, value: real.state === 'measured' ? measured(real.value - mean) : real }];
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
+}
+
+/** One coin per group: heads exchanges the two labels of all its rows. */
+function swappedWithinGroups(
+  a: Int32Array,
+  b: Int32Array,
+  groups: Int32Array,
+  random: Random,
+): readonly [Int32Array, Int32Array] {
+  const coins = new Map<number, boolean>();
+  const first = Int32Array.from(a);
+  const second = Int32Array.from(b);
+  for (let i = 0; i < a.length; i++) {
+    const group = groups[i]!;
+    let heads = coins.get(group);
+    if (heads === undefined) {
+      heads = random.integer(2) === 1;
+      coins.set(group, heads);
+    }
+    if (heads) {
+      first[i] = b[i]!;
+      second[i] = a[i]!;
+    }
+  }
+  return [first, second];
+}

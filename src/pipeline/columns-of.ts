@@ -1,0 +1,108 @@
+/** @file pipeline: a data set and what the model did with it, as the plain columns that the evidence reads. */
+import { actionMask, logProbabilities, mostProbable } from '../behavior/choices.ts';
+import { type DataSet, type Example, GOAL_ROLES, type GoalRole, type GoalValue } from '../core/data-set.ts';
+import { MesascopeError } from '../core/errors.ts';
+import { type Matrix, matrix } from '../core/matrix.ts';
+import type { ClassLabels, GroupSplit } from '../core/split.ts';
+import type { Columns } from '../evidence/columns.ts';
+
+/** The value of a goal in the chosen coding, or in its first one; undefined where the example has none. */
+export function goalValue(example: Example, role: GoalRole, coding: string | undefined): GoalValue | undefined {
+  const codings = example.goals[role];
+  if (codings === undefined) return undefined;
+  return coding === undefined ? Object.values(codings)[0] : codings[coding];
+}
+
+/**
+ * Class labels of every goal, over one shared list of class names, so that equal values of different goals are one class. A goal of
+ * kind `number` has no labels: its rungs are not run in this version. Throws `BAD_SETTING` when no example has the coding.
+ */
+export function goalLabels(dataSet: DataSet, coding: string | undefined): Partial<Record<GoalRole, ClassLabels>> {
+  const roles = GOAL_ROLES.filter((role) => dataSet.goals[role]?.kind === 'category');
+  const names = new Set<string>();
+  for (const example of dataSet.examples) {
+    for (const role of roles) {
+      const value = goalValue(example, role, coding);
+      if (value !== undefined) names.add(String(value));
+    }
+  }
+  if (coding !== undefined && names.size === 0) {
+    throw new MesascopeError('BAD_SETTING', `no example has the coding ${JSON.stringify(coding)}`);
+  }
+  // Numbers in number order, then words, so that the classes do not depend on the order of the rows.
+  const sorted = [...names].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : a > b ? 1 : 0));
+  const indexOf = new Map(sorted.map((name, i) => [name, i]));
+  return Object.fromEntries(
+    roles.map((role) => [
+      role,
+      {
+        classes: sorted.length,
+        names: sorted,
+        values: Int32Array.from(dataSet.examples, (example) => {
+          const value = goalValue(example, role, coding);
+          return value === undefined ? -1 : indexOf.get(String(value))!;
+        }),
+      },
+    ]),
+  );
+}
+
+/** Builds the columns; `choiceLogits` is [examples, choices] in the order of the data set's choices. */
+export function columnsOf(request: {
+  readonly dataSet: DataSet;
+  readonly labels: Partial<Record<GoalRole, ClassLabels>>;
+  readonly split: GroupSplit;
+  readonly choiceLogits: Matrix;
+}): Columns {
+  const { dataSet, labels, split, choiceLogits } = request;
+  const { examples } = dataSet;
+  const choices = Object.keys(dataSet.choices);
+  const groupIndex = new Map<string, number>();
+  const groups = Int32Array.from(examples, ({ group }) => {
+    if (!groupIndex.has(group)) groupIndex.set(group, groupIndex.size);
+    return groupIndex.get(group)!;
+  });
+  const recommended = (goal: 'intended' | 'proxy'): Uint8Array => {
+    const mask = new Uint8Array(examples.length * choices.length);
+    for (const [i, example] of examples.entries()) mask.set(actionMask(example.actions[goal], choices), i * choices.length);
+    return mask;
+  };
+  const rowsOf = (set: string): Int32Array =>
+    Int32Array.from(examples.flatMap((example, i) => (example.set === set ? [i] : [])));
+  return {
+    rows: examples.length,
+    groups,
+    groupCount: groupIndex.size,
+    train: rowsOf('train'),
+    apart: rowsOf('apart'),
+    labels,
+    choices,
+    recommended: { intended: recommended('intended'), proxy: recommended('proxy') },
+    logProbabilities: logProbabilities(choiceLogits),
+    chosen: mostProbable(choiceLogits),
+    tokens: tokenMatrix(dataSet),
+    split,
+  };
+}
+
+/** [examples, positions] of token ids when every input is a token row of one length, else null. */
+function tokenMatrix(dataSet: DataSet): Matrix | null {
+  const length = commonLength(dataSet);
+  if (length === undefined) return null;
+  const tokens = matrix(dataSet.examples.length, length);
+  for (const [i, { input }] of dataSet.examples.entries()) {
+    if (input.kind === 'tokens') tokens.data.set(input.tokens, i * length);
+  }
+  return tokens;
+}
+
+/** Length shared by all token rows, or undefined. */
+export function commonLength(dataSet: DataSet): number | undefined {
+  let length: number | undefined;
+  for (const { input } of dataSet.examples) {
+    if (input.kind !== 'tokens') return undefined;
+    if (length !== undefined && input.tokens.length !== length) return undefined;
+    length = input.tokens.length;
+  }
+  return length;
+}

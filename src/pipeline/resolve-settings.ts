@@ -1,0 +1,63 @@
+/** @file pipeline: fills in the settings that a user left out and refuses the ones that make no sense. */
+import { MesascopeError, nearestNames } from '../core/errors.ts';
+import type { AuditSettings } from './experiment.ts';
+
+export type ResolvedSettings = AuditSettings;
+
+/** Defaults; each is a number that a verdict depends on. */
+export const DEFAULT_SETTINGS: AuditSettings = {
+  seed: 1,
+  hooks: 'embed,blocks.*.resid_mid,blocks.*.resid_post',
+  positions: 'auto',
+  coding: undefined,
+  twins: 39,
+  permutations: 999,
+  bootstrapDraws: 2000,
+  randomSubspaces: 199,
+  ranks: [1, 2, 4, 8],
+  interchangeBases: 200,
+  ridge: 0.01,
+  alpha: 0.05,
+  shownExamples: 240,
+  optimization: 'all',
+};
+
+/** Throws `BAD_SETTING` on an unknown name or a value outside its range. */
+export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSettings {
+  for (const name of Object.keys(given)) {
+    if (!(name in DEFAULT_SETTINGS)) {
+      const near = nearestNames(name, Object.keys(DEFAULT_SETTINGS));
+      throw new MesascopeError('BAD_SETTING', `there is no setting ${JSON.stringify(name)}`, {
+        remedy: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `The settings are ${Object.keys(DEFAULT_SETTINGS).join(', ')}.`,
+      });
+    }
+  }
+  const settings = { ...DEFAULT_SETTINGS, ...given };
+  wholeNumber('seed', settings.seed, 0, Number.MAX_SAFE_INTEGER);
+  wholeNumber('twins', settings.twins, 0, 9999);
+  wholeNumber('permutations', settings.permutations, 99, 1_000_000);
+  wholeNumber('bootstrapDraws', settings.bootstrapDraws, 200, 1_000_000);
+  wholeNumber('randomSubspaces', settings.randomSubspaces, 19, 100_000);
+  wholeNumber('interchangeBases', settings.interchangeBases, 10, 1_000_000);
+  wholeNumber('shownExamples', settings.shownExamples, 0, 100_000);
+  for (const rank of settings.ranks) wholeNumber('ranks', rank, 1, 1_000_000);
+  if (!(settings.ridge > 0 && settings.ridge <= 1e6)) refuse('ridge', settings.ridge, 'a number above 0');
+  if (!(settings.alpha > 0 && settings.alpha <= 0.5)) refuse('alpha', settings.alpha, 'a number in (0, 0.5]');
+  if (!['disabled', 'basic', 'all'].includes(settings.optimization)) {
+    refuse('optimization', settings.optimization, '`disabled`, `basic` or `all`');
+  }
+  const { positions } = settings;
+  if (Array.isArray(positions)) for (const position of positions) wholeNumber('positions', position, -1e9, 1e9);
+  else if (positions !== 'auto' && positions !== 'readout') refuse('positions', positions, '`auto`, `readout` or a list of positions');
+  return settings;
+}
+
+function wholeNumber(name: string, value: number, low: number, high: number): void {
+  if (!Number.isInteger(value) || value < low || value > high) refuse(name, value, `a whole number from ${low} to ${high}`);
+}
+
+function refuse(name: string, value: unknown, wanted: string): never {
+  throw new MesascopeError('BAD_SETTING', `setting \`${name}\` is ${JSON.stringify(value)}; it must be ${wanted}`, {
+    facts: { name, value },
+  });
+}
