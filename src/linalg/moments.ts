@@ -111,7 +111,10 @@ export function classMeans(
 export type Covariance = { readonly mean: Float64Array; readonly matrix: Dense; readonly rows: number };
 
 /** Covariance of the rows of x [rows, width], products in 64 bits. Throws `MATRIX_SHAPE` below two rows, `NON_FINITE`. */
-export async function centeredCovariance(x: Matrix, linalg: Linalg): Promise<Covariance> {
+export async function centeredCovariance(
+  x: Matrix,
+  { linalg }: { readonly linalg: Linalg },
+): Promise<Covariance> {
   if (x.rows < 2) {
     throw new MesascopeError('MATRIX_SHAPE', `a covariance needs at least two rows, got ${x.rows}`);
   }
