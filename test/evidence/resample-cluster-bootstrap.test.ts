@@ -1,0 +1,381 @@
+/** @file test: the cluster bootstrap on published data, against a twin that writes the resampled rows out, and for its coverage. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Random, seededRandom } from '../../src/core/random.ts';
+import { normalCdf, normalQuantile } from '../../src/evidence/distribution-normal.ts';
+import {
+  clusterBootstrap,
+  clusterBootstrapDraws,
+  clusterBootstrapMean,
+  clusterBootstrapRatio,
+} from '../../src/evidence/resample-cluster-bootstrap.ts';
+import {
+  accelerationOf,
+  type Interval,
+  type MeasuredInterval,
+  quantileOfSorted,
+  recordedInterval,
+} from '../../src/evidence/resample-interval.ts';
+import reference from '../fixtures/evidence/reference.json' with { type: 'json' };
+
+function measuredOf(interval: Interval): MeasuredInterval {
+  if (interval.state === 'undefined') throw new Error(interval.reason);
+  return interval;
+}
+
+const { lsat, gpa } = reference.lawSchool;
+const schools = Int32Array.from(lsat, (_, i) => i);
+
+/** Pearson's r of the law schools, each counted `counts[i]` times. */
+function correlation(counts: Float64Array): number | undefined {
+  let n = 0;
+  let sx = 0;
+  let sy = 0;
+  for (let i = 0; i < counts.length; i++) {
+    n += counts[i]!;
+    sx += counts[i]! * lsat[i]!;
+    sy += counts[i]! * gpa[i]!;
+  }
+  let xx = 0;
+  let yy = 0;
+  let xy = 0;
+  for (let i = 0; i < counts.length; i++) {
+    const x = lsat[i]! - sx / n;
+    const y = gpa[i]! - sy / n;
+    xx += counts[i]! * x * x;
+    yy += counts[i]! * y * y;
+    xy += counts[i]! * x * y;
+  }
+  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : undefined;
+}
+
+describe('the bootstrap on the law school data (Efron and Tibshirani 1993, table 3.1)', () => {
+  it('starts from the published correlation .776 and jackknife standard error .142', () => {
+    const ones = new Float64Array(15).fill(1);
+    expect(correlation(ones)).toBeCloseTo(0.776, 3);
+    const without = Array.from(
+      schools,
+      (school) => correlation(ones.map((one, i) => (i === school ? 0 : one)))!,
+    );
+    const mean = without.reduce((sum, r) => sum + r, 0) / 15;
+    // Efron and Gong (1983), The American Statistician 37, section 3: jackknife .142, bootstrap .127 from 1,000 draws.
+    const error = Math.sqrt((14 / 15) * without.reduce((sum, r) => sum + (r - mean) ** 2, 0));
+    expect(error).toBeCloseTo(0.142, 2);
+    // Skewed to the left, so the jackknife values accelerate downwards.
+    expect(accelerationOf(without)).toBeLessThan(0);
+  });
+
+  it('gives the BCa and percentile intervals of scipy within Monte Carlo error', () => {
+    for (const method of ['bca', 'percentile'] as const) {
+      for (const level of [0.9, 0.95] as const) {
+        const interval = measuredOf(
+          clusterBootstrap({
+            groups: schools,
+            statistic: correlation,
+            draws: 20_000,
+            level,
+            method,
+            random: seededRandom('law'),
+          }),
+        );
+        const [low, high] = reference.lawSchool[`${method === 'bca' ? 'BCa' : 'percentile'}/${level}`];
+        // Monte Carlo standard errors from 20,000 draws: about .006 at the long lower end, .001 at the upper.
+        expect(Math.abs(interval.low - low!)).toBeLessThan(0.02);
+        expect(Math.abs(interval.high - high!)).toBeLessThan(0.004);
+        expect(interval.standardError).toBeCloseTo(reference.lawSchool.standardError, 2);
+      }
+    }
+  });
+});
+
+/** The same interval with every resample written out row by row and BCa spelt out; consumes randomness as the kernel does. */
+function twin(options: {
+  readonly groups: Int32Array;
+  readonly values: Float64Array;
+  readonly weights: Float64Array;
+  readonly draws: number;
+  readonly level: number;
+  readonly random: Random;
+}): readonly [number, number] {
+  const { groups, values, weights, draws, level, random } = options;
+  const names = [...new Set(groups)].sort((a, b) => a - b);
+  const rowsOf = (chosen: readonly number[]): number[] =>
+    chosen.flatMap((group) => [...groups.keys()].filter((row) => groups[row] === group));
+  const meanOf = (rows: readonly number[]): number =>
+    rows.reduce((sum, row) => sum + weights[row]! * values[row]!, 0) /
+    rows.reduce((sum, row) => sum + weights[row]!, 0);
+  const estimate = meanOf(rowsOf(names));
+  const drawn: number[] = [];
+  for (let b = 0; b < draws; b++)
+    drawn.push(meanOf(rowsOf(names.map(() => names[random.integer(names.length)]!))));
+  drawn.sort((a, b) => a - b);
+  // A draw that takes every group once is the sample itself, up to rounding: it counts half.
+  const below = drawn.filter((value) => value < estimate - 1e-9).length;
+  const ties = drawn.filter((value) => Math.abs(value - estimate) <= 1e-9).length;
+  const bias = normalQuantile((below + ties / 2) / draws);
+  const left = names.map((name) => meanOf(rowsOf(names.filter((other) => other !== name))));
+  const centre = left.reduce((sum, value) => sum + value, 0) / left.length;
+  const cubes = left.reduce((sum, value) => sum + (centre - value) ** 3, 0);
+  const squares = left.reduce((sum, value) => sum + (centre - value) ** 2, 0);
+  const acceleration = cubes / (6 * squares ** 1.5);
+  const end = (p: number): number => {
+    const z = bias + normalQuantile(p);
+    return quantileOfSorted(Float64Array.from(drawn), normalCdf(bias + z / (1 - acceleration * z)));
+  };
+  return [end((1 - level) / 2), end((1 + level) / 2)];
+}
+
+describe('the cluster bootstrap of means', () => {
+  it('equals its twin over written-out rows, weights and unequal groups included', () => {
+    const random = seededRandom('twin');
+    for (let run = 0; run < 5; run++) {
+      const groups = Int32Array.from({ length: 40 }, () => 2 * random.integer(9));
+      const values = Float64Array.from(groups, (g) => g / 4 + random.normal() ** 2);
+      const weights = Float64Array.from(groups, () => 0.5 + random.uniform());
+      const interval = measuredOf(
+        clusterBootstrapMean({ groups, values, weights, draws: 200, level: 0.9, random: seededRandom(run) }),
+      );
+      const [low, high] = twin({
+        groups,
+        values,
+        weights,
+        draws: 200,
+        level: 0.9,
+        random: seededRandom(run),
+      });
+      expect(interval.low).toBeCloseTo(low, 10);
+      expect(interval.high).toBeCloseTo(high, 10);
+    }
+  });
+
+  it('gives the same numbers by the fast path as by the generic one, means and ratios', () => {
+    const random = seededRandom('paths');
+    const groups = Int32Array.from({ length: 60 }, () => random.integer(12));
+    const above = Float64Array.from(groups, () => random.normal() + 1);
+    const below = Float64Array.from(groups, () => random.uniform() + 0.2);
+    const sum = (values: Float64Array, counts: Float64Array): number =>
+      values.reduce((total, value, i) => total + value * counts[groups[i]!]!, 0);
+    const fast = measuredOf(
+      clusterBootstrapRatio({
+        groups,
+        numerator: above,
+        denominator: below,
+        draws: 300,
+        random: seededRandom(1),
+      }),
+    );
+    const generic = measuredOf(
+      clusterBootstrap({
+        groups,
+        draws: 300,
+        random: seededRandom(1),
+        statistic: (counts) => sum(above, counts) / sum(below, counts),
+      }),
+    );
+    for (const field of ['estimate', 'low', 'high', 'standardError', 'bias', 'acceleration'] as const) {
+      expect(fast[field]).toBeCloseTo(generic[field]!, 10);
+    }
+    const mean = measuredOf(
+      clusterBootstrapMean({ groups, values: above, draws: 300, random: seededRandom(1) }),
+    );
+    const ones = new Float64Array(60).fill(1);
+    const ratio = measuredOf(
+      clusterBootstrapRatio({
+        groups,
+        numerator: above,
+        denominator: ones,
+        draws: 300,
+        random: seededRandom(1),
+      }),
+    );
+    expect(mean).toEqual(ratio);
+  });
+
+  it('moves with the values, turns with their sign, and the same seed gives the same interval', () => {
+    fc.assert(
+      fc.property(
+        fc.integer(),
+        fc.double({ min: 0.1, max: 10, noNaN: true }),
+        fc.integer({ min: -5, max: 5 }),
+        (seed, scale, shift) => {
+          const random = seededRandom(seed);
+          const groups = Int32Array.from({ length: 30 }, (_, i) => Math.floor(i / 3));
+          const values = Float64Array.from(groups, () => random.normal());
+          const of = (list: Float64Array, method: 'bca' | 'percentile'): MeasuredInterval =>
+            measuredOf(
+              clusterBootstrapMean({ groups, values: list, draws: 150, method, random: seededRandom(seed) }),
+            );
+          for (const method of ['bca', 'percentile'] as const) {
+            const plain = of(values, method);
+            expect(of(values, method)).toEqual(plain);
+            const moved = of(
+              values.map((value) => scale * value + shift),
+              method,
+            );
+            expect(moved.low).toBeCloseTo(scale * plain.low + shift, 8);
+            expect(moved.high).toBeCloseTo(scale * plain.high + shift, 8);
+            const turned = of(
+              values.map((value) => -value),
+              method,
+            );
+            expect(turned.low).toBeCloseTo(-plain.high, 8);
+            expect(turned.high).toBeCloseTo(-plain.low, 8);
+          }
+        },
+      ),
+      { seed: 9, numRuns: 25 },
+    );
+  });
+
+  it('covers the mean of clustered normal rows at its level, which resampling rows does not', () => {
+    const random = seededRandom('coverage');
+    const runs = 400;
+    let byGroup = 0;
+    let byRow = 0;
+    for (let run = 0; run < runs; run++) {
+      const groups: number[] = [];
+      const values: number[] = [];
+      for (let g = 0; g < 40; g++) {
+        const shift = random.normal();
+        for (let k = 0; k <= g % 5; k++) {
+          groups.push(g);
+          values.push(shift + 0.5 * random.normal());
+        }
+      }
+      const covers = (unit: Int32Array): boolean => {
+        const interval = measuredOf(
+          clusterBootstrapMean({ groups: unit, values: Float64Array.from(values), draws: 300, random }),
+        );
+        return interval.low <= 0 && interval.high >= 0;
+      };
+      if (covers(Int32Array.from(groups))) byGroup++;
+      if (covers(Int32Array.from(groups.keys()))) byRow++;
+    }
+    // Nominal .95; 3.29 binomial standard errors of 400 runs are .036: a sound method would fail once in a thousand seeds.
+    expect(byGroup / runs).toBeGreaterThan(0.914);
+    expect(byGroup / runs).toBeLessThan(0.986);
+    expect(byRow / runs).toBeLessThan(0.85);
+  });
+});
+
+describe('what a bootstrap cannot know', () => {
+  const groups = Int32Array.of(0, 0, 1, 2, 2, 5);
+
+  it('a constant gives an interval without width that says so', () => {
+    const interval = clusterBootstrapMean({
+      groups,
+      values: new Float64Array(6).fill(0.1),
+      random: seededRandom(1),
+    });
+    const same = expect.closeTo(0.1, 14);
+    expect(interval).toMatchObject({
+      state: 'measured',
+      estimate: same,
+      low: same,
+      high: same,
+      degenerate: true,
+    });
+  });
+
+  it('one group, or a statistic that does not exist on the sample, gives none', () => {
+    const random = seededRandom(1);
+    const one = clusterBootstrapMean({ groups: Int32Array.of(3, 3), values: Float64Array.of(1, 2), random });
+    expect(one).toEqual({ state: 'undefined', reason: 'an interval over groups needs two of them, got 1' });
+    expect(clusterBootstrap({ groups, random, statistic: () => undefined })).toMatchObject({
+      state: 'undefined',
+    });
+    const zero = clusterBootstrapRatio({
+      groups,
+      numerator: new Float64Array(6),
+      denominator: new Float64Array(6),
+      random,
+    });
+    expect(zero).toMatchObject({ state: 'undefined' });
+  });
+
+  it('more than 5 % of draws without a value give none; fewer are counted', () => {
+    let call = 0;
+    const every = (period: number): Interval =>
+      clusterBootstrap({
+        groups,
+        method: 'percentile',
+        random: seededRandom(1),
+        statistic: (counts) => (++call % period === 0 ? undefined : counts[0]),
+      });
+    expect(every(10)).toMatchObject({
+      state: 'undefined',
+      reason: expect.stringMatching(/of 2000 resamples/),
+    });
+    call = 0;
+    expect(every(50)).toMatchObject({ state: 'measured', undefinedDraws: 40 });
+  });
+
+  it('BCa is undefined when leaving a group out leaves no statistic, or every draw lies on one side', () => {
+    const random = seededRandom(1);
+    const many = Int32Array.from({ length: 12 }, (_, i) => i);
+    const needsFirst = clusterBootstrap({
+      groups: many,
+      random,
+      statistic: (counts) =>
+        counts.filter((count) => count > 0).length === 11 && counts[0] === 0 ? undefined : counts[1],
+    });
+    expect(needsFirst).toMatchObject({
+      state: 'undefined',
+      reason: expect.stringMatching(/without one of the groups/),
+    });
+    const distinct = clusterBootstrap({
+      groups: many,
+      random,
+      statistic: (counts) => counts.reduce((sum, count) => sum + count * count, 0),
+    });
+    expect(distinct).toMatchObject({ state: 'undefined', reason: expect.stringMatching(/one side/) });
+  });
+
+  it('only groups that have rows are drawn', () => {
+    const seen = new Set<number>();
+    const drawn = clusterBootstrapDraws({
+      groups,
+      draws: 200,
+      random: seededRandom(2),
+      statistic: (counts) => {
+        counts.forEach((count, group) => {
+          if (count > 0) seen.add(group);
+        });
+        return counts.reduce((sum, count) => sum + count, 0);
+      },
+    });
+    expect([...seen].sort()).toEqual([0, 1, 2, 5]);
+    expect(drawn).toMatchObject({ estimate: 4, draws: 200, undefinedDraws: 0 });
+  });
+
+  it('refuses settings out of range and rows that do not fit', () => {
+    const random = seededRandom(1);
+    const values = new Float64Array(6);
+    const code = (name: string): unknown => expect.objectContaining({ code: name });
+    expect(() => clusterBootstrapMean({ groups, values, random, draws: 0 })).toThrow(code('BAD_SETTING'));
+    expect(() => clusterBootstrapMean({ groups, values, random, level: 1 })).toThrow(code('BAD_SETTING'));
+    expect(() => clusterBootstrapMean({ groups: Int32Array.of(-1), values, random })).toThrow(
+      code('MATRIX_SHAPE'),
+    );
+    expect(() =>
+      clusterBootstrapMean({ groups: Int32Array.of(-1), values: Float64Array.of(1), random }),
+    ).toThrow(code('BAD_SETTING'));
+  });
+
+  it('leaves four fields for a record', () => {
+    const interval = clusterBootstrapMean({
+      groups,
+      values: Float64Array.of(1, 2, 3, 4, 5, 6),
+      draws: 100,
+      random: seededRandom(3),
+    });
+    const { low, high } = measuredOf(interval);
+    expect(recordedInterval(interval)).toEqual({
+      low,
+      high,
+      level: 0.95,
+      method: 'cluster bootstrap, BCa, 100 draws',
+    });
+    expect(recordedInterval({ state: 'undefined', reason: 'none' })).toBeUndefined();
+  });
+});
