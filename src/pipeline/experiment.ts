@@ -1,5 +1,5 @@
 /** @file pipeline: what a user declares: a model, a data set, and how hard to look; no work is done here. */
-import type { AnyEnvironment } from '../behavior/environment.ts';
+import type { Environment } from '../behavior/environment.ts';
 import type { DataSet } from '../core/data-set.ts';
 import type { Headline } from '../evidence/rung.ts';
 
@@ -35,7 +35,7 @@ export type AuditSettings = {
 /** A model acting in its own environment; the tables show what its episodes ended in. */
 export type RollOutSpec = {
   readonly title: string;
-  readonly environment: AnyEnvironment;
+  readonly environment: Environment;
   readonly episodes: number;
   readonly maxSteps: number;
 };

@@ -84,8 +84,27 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
       'evidence',
       'record',
     ],
-    packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:url'],
+    packages: ['node:child_process', 'node:fs', 'node:fs/promises', 'node:path', 'node:url', 'node:util'],
   },
   index: { owns: 'the door for scripts', layers: '*', packages: [] },
   cli: { owns: 'arguments, progress, files, exit codes, watch, view', layers: '*', packages: '*' },
 };
+
+/** The table as ARCHITECTURE.md shows it; the contract test holds the page against this text. */
+export function layerTableMarkdown(): string {
+  const cell = (allowed: readonly string[] | '*', none: string): string =>
+    allowed === '*'
+      ? 'anything'
+      : allowed.length === 0
+        ? none
+        : allowed.map((name) => `\`${name}\``).join(', ');
+  const rows = Object.entries(LAYER_TABLE).map(
+    ([layer, { owns, layers, packages }]) =>
+      `| \`${layer}\` | ${owns} | ${cell(layers, 'nothing')} | ${cell(packages, 'none')} |`,
+  );
+  return [
+    '| layer | owns | may import (project) | may import (packages) |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
+}

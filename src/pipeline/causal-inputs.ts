@@ -1,0 +1,92 @@
+/** @file pipeline: counterfactual inputs run through the model, in the form that the causal rung reads. */
+import { logProbabilities } from '../behavior/choices.ts';
+import { captureRequest, type MappedModel, runMapped } from './mapped-model.ts';
+import type { Counterfactual, DataSet, Example } from '../core/data-set.ts';
+import { takeRows } from '../core/matrix.ts';
+import type { RunControl } from '../core/progress.ts';
+import { seededRandom } from '../core/random.ts';
+import type { CausalSide } from '../evidence/causal-side.ts';
+import { type Columns, denseGroups, isDecisionState, rowsOnSide } from '../evidence/columns.ts';
+import type { ActionPairs, Sources } from '../evidence/interchange.ts';
+import type { ResolvedSettings } from './resolve-settings.ts';
+
+const GOAL_KINDS = ['intended', 'proxy'] as const;
+const KINDS = ['intended', 'proxy', 'irrelevant', 'same'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Rows that can serve as bases: decision states whose counterfactuals of both goals (of one, if the data name one) change the action. */
+export function possibleBases(dataSet: DataSet, columns: Columns, side: 'select' | 'test'): Int32Array {
+  const goals = GOAL_KINDS.filter((goal) => dataSet.goals[goal] !== undefined);
+  return rowsOnSide(columns, side, columns.apart).filter((row) => {
+    const example = dataSet.examples[row]!;
+    return isDecisionState(columns, row) && goals.every((goal) => changedActions(example, goal) !== undefined);
+  });
+}
+
+/** The first counterfactual of a goal whose recommended action differs from the example's, with the two actions. */
+function changedActions(
+  example: Example,
+  goal: 'intended' | 'proxy',
+): { readonly source: Counterfactual; readonly from: string; readonly to: string } | undefined {
+  const before = example.actions[goal] ?? [];
+  for (const source of example.counterfactuals[goal] ?? []) {
+    const to = source.actions?.find((action) => !before.includes(action));
+    const from = before.find((action) => !(source.actions ?? []).includes(action));
+    if (to !== undefined && from !== undefined) return { source, from, to };
+  }
+  return undefined;
+}
+
+/** Chooses bases of one side by seed, runs their sources, and lines both up. Null when the data hold no usable base. */
+export async function causalSide(request: {
+  readonly mapped: MappedModel;
+  readonly dataSet: DataSet;
+  readonly columns: Columns;
+  readonly side: 'select' | 'test';
+  readonly hooks: readonly string[];
+  readonly positions: readonly number[];
+  readonly settings: ResolvedSettings;
+  readonly control: RunControl;
+}): Promise<CausalSide | null> {
+  const { dataSet, columns, settings } = request;
+  const possible = possibleBases(dataSet, columns, request.side);
+  // Bases that lack a kind of source would make the nulls rest on other bases than the effects; those with all kinds come first.
+  const kinds = KINDS.filter((kind) => dataSet.examples.some((example) => (example.counterfactuals[kind] ?? []).length > 0));
+  const complete = possible.filter((row) => kinds.every((kind) => sourceOf(dataSet.examples[row]!, kind) !== undefined));
+  const pool = complete.length > 0 ? complete : possible;
+  if (pool.length === 0) return null;
+  const random = seededRandom(settings.seed).fork(`bases/${request.side}`);
+  const bases = Int32Array.from(random.shuffled(Array.from(pool)).slice(0, settings.interchangeBases)).sort();
+  const sources: Partial<Record<Kind, Sources>> = {};
+  const usable = kinds.filter((kind) => Array.from(bases).every((row) => sourceOf(dataSet.examples[row]!, kind) !== undefined));
+  const inputs = usable.flatMap((kind) => Array.from(bases, (row) => sourceOf(dataSet.examples[row]!, kind)!.input));
+  const result = await runMapped(
+    request.mapped,
+    captureRequest(request.mapped, inputs, request.hooks, request.positions, settings),
+    request.control,
+  );
+  for (const [k, kind] of usable.entries()) {
+    const rows = Int32Array.from(bases.keys(), (i) => k * bases.length + i);
+    sources[kind] = {
+      bases,
+      activations: (site) => takeRows(result.activations(site.hook, site.position), rows),
+      logProbabilities: logProbabilities(takeRows(result.choiceLogits!, rows)),
+    };
+  }
+  const pairs: Partial<Record<'intended' | 'proxy', ActionPairs>> = {};
+  for (const goal of GOAL_KINDS) {
+    if (sources[goal] === undefined) continue;
+    const changes = Array.from(bases, (row) => changedActions(dataSet.examples[row]!, goal)!);
+    pairs[goal] = {
+      oldAction: Int32Array.from(changes, ({ from }) => columns.choices.indexOf(from)),
+      newAction: Int32Array.from(changes, ({ to }) => columns.choices.indexOf(to)),
+    };
+  }
+  return { bases, groups: denseGroups(columns, bases).groups, sources, pairs };
+}
+
+function sourceOf(example: Example, kind: Kind): Counterfactual | undefined {
+  return kind === 'intended' || kind === 'proxy'
+    ? changedActions(example, kind)?.source
+    : example.counterfactuals[kind]?.[0];
+}

@@ -1,0 +1,101 @@
+/** @file pipeline: what a run would do and could see, before any forward pass. */
+import { throwIfAborted } from '../core/errors.ts';
+import type { RunControl } from '../core/progress.ts';
+import { normalQuantile } from '../evidence/distribution-normal.ts';
+import { openModel } from '../model/open-model.ts';
+import { matchHooks } from '../onnx/hooks-match.ts';
+import { splitByGroup } from '../store/group-split.ts';
+import type { Experiment } from './experiment.ts';
+import { loadData } from './load-data.ts';
+import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
+import { positionsOf } from './run-experiment.ts';
+
+export type Plan = {
+  readonly experiment: string;
+  readonly model: { readonly file: string; readonly bytes: number; readonly blocks: number; readonly width: number | null };
+  readonly data: { readonly title: string; readonly rows: number; readonly groups: number };
+  readonly hooks: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[];
+  readonly positions: readonly number[];
+  /** Activations of the model itself, float32. */
+  readonly activationBytes: number;
+  /** Forward passes over single rows, twins, sources and interventions included. */
+  readonly forwardRows: number;
+  /** Rough: two operations per parameter and token at 10 billion a second. */
+  readonly estimatedMinutes: number;
+  readonly sets: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly groups: number;
+    readonly decisionStates: number;
+    readonly test: { readonly rows: number; readonly groups: number; readonly decisionStates: number };
+  }[];
+  /** Smallest accuracy contrast (L2) found with 80 % power at `alpha`, from test groups of the come-apart set; null without any. */
+  readonly smallestContrast: number | null;
+  readonly settings: ResolvedSettings;
+};
+
+/** Reads the model's index and the data, runs nothing. Throws the coded errors of the readers. */
+export async function planExperiment(
+  experiment: Experiment,
+  options: { readonly name: string; readonly control?: RunControl },
+): Promise<Plan> {
+  const control = options.control ?? {};
+  const settings = resolveSettings(experiment.settings);
+  const { dataSet } = await loadData(experiment, control);
+  throwIfAborted(control.signal);
+  const model = await openModel(experiment.model);
+  try {
+    const hooks = matchHooks(model.hooks, settings.hooks);
+    const positions = positionsOf(dataSet, settings);
+    const { examples } = dataSet;
+    const split = splitByGroup({ groups: examples.map((example) => example.group), seed: settings.seed });
+    const isTest = new Uint8Array(examples.length);
+    for (const row of split.test.rows) isTest[row] = 1;
+    const sets = [...new Set(examples.map((example) => example.set))].map((name) => {
+      const rows = examples.flatMap((example, i) => (example.set === name ? [i] : []));
+      const count = (indices: readonly number[]): Plan['sets'][number]['test'] => ({
+        rows: indices.length,
+        groups: new Set(indices.map((i) => examples[i]!.group)).size,
+        decisionStates: indices.filter((i) => actionsDiffer(examples[i]!.actions)).length,
+      });
+      return { name, ...count(rows), test: count(rows.filter((i) => isTest[i] === 1)) };
+    });
+    const width = model.hooks.width ?? 0;
+    const rows = examples.length;
+    const interventions = settings.interchangeBases * hooks.length * (2 * positions.length + 2 * (settings.ranks.length + 2));
+    const forwardRows =
+      rows * (1 + settings.twins) + settings.interchangeBases * 8 + interventions + 2 * settings.randomSubspaces * settings.interchangeBases;
+    const tokens = examples.reduce((sum, { input }) => sum + (input.kind === 'tokens' ? input.tokens.length : 1), 0) / Math.max(1, rows);
+    const parameters = model.byteLength / 4;
+    return {
+      experiment: options.name,
+      model: { file: model.name, bytes: model.byteLength, blocks: model.hooks.blocks.length, width: model.hooks.width ?? null },
+      data: { title: dataSet.title, rows, groups: new Set(examples.map((example) => example.group)).size },
+      hooks: hooks.map((hook) => ({ name: hook.name, shape: ['rows', positions.length, hook.width ?? '?'] })),
+      positions,
+      activationBytes: rows * positions.length * hooks.length * width * 4,
+      forwardRows,
+      estimatedMinutes: (2 * parameters * tokens * forwardRows) / 10e9 / 60,
+      sets,
+      smallestContrast: smallestContrast(sets.find(({ name }) => name === 'apart')?.test.groups ?? 0, settings.alpha),
+      settings,
+    };
+  } finally {
+    await model.close();
+  }
+}
+
+function actionsDiffer(actions: { readonly intended?: readonly string[]; readonly proxy?: readonly string[] }): boolean {
+  const { intended, proxy } = actions;
+  if (intended === undefined || proxy === undefined || intended.length === 0 || proxy.length === 0) return false;
+  return !intended.some((action) => proxy.includes(action));
+}
+
+/**
+ * (z_(1 - alpha) + z_.8) x sd / sqrt(groups). The paired difference of two right-or-wrong scores has variance at most 1/2 under
+ * independence at accuracy 1/2, and a group counts once however many rows it has, so this errs on the large side.
+ */
+function smallestContrast(groups: number, alpha: number): number | null {
+  if (groups === 0) return null;
+  return ((normalQuantile(1 - alpha) + normalQuantile(0.8)) * Math.sqrt(0.5)) / Math.sqrt(groups);
+}
