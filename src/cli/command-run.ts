@@ -3,7 +3,6 @@ import path from 'node:path';
 import type { Experiment } from '../pipeline/experiment.ts';
 import { type CommandContext, type ExitCode, PROGRAM, printJson, printLine, worseExit } from './context.ts';
 import { showError } from './error-line.ts';
-import { execute } from './execute.ts';
 import {
   EXPERIMENT_FOLDER,
   type ExperimentFile,
@@ -37,6 +36,8 @@ export async function runCommand(options: RunOptions, context: CommandContext): 
     if (files.length > 1) context.terminal.err(`[${index + 1}/${files.length}] ${file.name}\n`);
     try {
       const experiment = await loadExperiment(file);
+      // Only now the runtime: an experiment that cannot be loaded is reported at once.
+      const { execute } = await import('./execute.ts');
       const outcome = await execute(
         { ...experiment, settings: { ...experiment.settings, ...settings } } satisfies Experiment,
         {

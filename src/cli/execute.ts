@@ -1,15 +1,19 @@
 /** @file cli: one experiment from declaration to files on disk; shared by `run` and `audit`. */
-import { mkdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../core/errors.ts';
 import type { Experiment } from '../pipeline/experiment.ts';
 import { runExperiment } from '../pipeline/run-experiment.ts';
 import { renderReport } from '../report/render-report.ts';
+import { lockFolder } from '../store/folder-lock.ts';
 import type { CommandContext } from './context.ts';
 import { outcomeOf, type RunOutcome } from './outcome.ts';
 import { loadReportAssets } from './report-assets.ts';
 import { RECORD_FILE, REPORT_FILE, writeRun } from './run-folder.ts';
 import { shownPath } from './words.ts';
+
+/** Activations that later runs can use again; below the working folder, and ignored by git. */
+const CACHE_FOLDER = '.mesascope/cache';
 
 export type ExecuteOptions = {
   readonly name: string;
@@ -19,20 +23,28 @@ export type ExecuteOptions = {
   readonly command: string;
 };
 
-/** Runs, renders and writes; an earlier run in the folder is replaced only once this one is complete. */
+/** Runs, renders and writes; an earlier run in the folder is replaced only once this one is complete. Throws `RUN_LOCKED`. */
 export async function execute(
   experiment: Experiment,
   { name, folder, command }: ExecuteOptions,
   context: CommandContext,
 ): Promise<RunOutcome> {
-  // Before the work, so that a folder that cannot be written does not cost minutes.
-  await mkdir(folder, { recursive: true });
-  const record = await runExperiment(experiment, { name, control: context.control, command });
-  throwIfAborted(context.control.signal);
-  const page = renderReport(record, await loadReportAssets());
-  await writeRun(folder, record, page);
-  return outcomeOf(record, {
-    record: shownPath(path.join(folder, RECORD_FILE), context.workingFolder),
-    report: shownPath(path.join(folder, REPORT_FILE), context.workingFolder),
-  });
+  const { control, workingFolder } = context;
+  // Before the work, so that a folder that is in use or cannot be written does not cost minutes.
+  const lock = lockFolder(folder);
+  try {
+    const cacheFolder = path.join(workingFolder, CACHE_FOLDER);
+    const record = await runExperiment(experiment, { name, control, command, cacheFolder });
+    throwIfAborted(control.signal);
+    const page = renderReport(record, await loadReportAssets());
+    await writeRun(folder, record, page);
+    return outcomeOf(record, {
+      record: shownPath(path.join(folder, RECORD_FILE), workingFolder),
+      report: shownPath(path.join(folder, REPORT_FILE), workingFolder),
+    });
+  } finally {
+    lock.release();
+    // Succeeds only on an empty folder: a first run that failed leaves no trace.
+    await rmdir(folder).catch(() => undefined);
+  }
 }

@@ -109,8 +109,10 @@ function isExperiment(value: unknown): value is Experiment {
   );
 }
 
+/** The decisive line: the compiler's own is below a heading that only counts errors. */
 function firstLine(text: string): string {
-  return text.split('\n').find((line) => line.trim() !== '') ?? 'unknown reason';
+  const compiler = /\bERROR: (.+)/.exec(text)?.[1];
+  return compiler ?? text.split('\n').find((line) => line.trim() !== '') ?? 'unknown reason';
 }
 
 /** Line and column from the compiler's message or the stack, whichever names the file first. */

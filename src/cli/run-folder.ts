@@ -10,6 +10,8 @@ export const REPORTS_FOLDER = 'reports';
 export const RECORD_FILE = 'run.json';
 export const REPORT_FILE = 'report.html';
 
+const UNFINISHED = '.unfinished-';
+
 export type RunFolder = {
   readonly name: string;
   /** Absolute. */
@@ -69,11 +71,15 @@ export function checkRunName(name: string): string {
 
 /**
  * Writes record and page beside the final names, then renames: whoever reads the folder sees the old run or the new one,
- * never a half-written file. The record comes last; a run without it is not finished.
+ * never a half-written file. The record comes last; a run without it is not finished. Call with the folder locked.
  */
 export async function writeRun(folder: string, record: RunRecord, page: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const unfinished = await mkdtemp(path.join(folder, '.unfinished-'));
+  // What a killed process left behind; the caller holds the folder's lock.
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(UNFINISHED)) await rm(path.join(folder, name), { recursive: true, force: true });
+  }
+  const unfinished = await mkdtemp(path.join(folder, UNFINISHED));
   try {
     await writeFile(path.join(unfinished, REPORT_FILE), page);
     await writeRecord(unfinished, record);
