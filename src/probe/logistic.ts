@@ -1,0 +1,142 @@
+/** @file probe: logistic regression, binary and multinomial, for many variables at once; one batch of products a step. */
+
+import { MesascopeError } from '../core/errors.ts';
+import type { Matrix } from '../core/matrix.ts';
+import type { ClassLabels, TrainSplit } from '../core/split.ts';
+import { dense } from '../linalg/dense.ts';
+import type { Linalg } from '../linalg/linalg.ts';
+import { type ColumnMoments, centred, columnMoments, standardised } from '../linalg/moments.ts';
+import { type DescentResult, type DescentState, minimiseTogether } from './descent.ts';
+import { assembleProbe, type LinearProbe, type ProbeSettings } from './linear-probe.ts';
+import {
+  logisticObjective,
+  logitsOf,
+  startingPoint,
+  type Whitening,
+  whitening,
+} from './logistic-objective.ts';
+import { checkPenalty, type FitTask, groupTasks, rowsOfGroup } from './tasks.ts';
+
+export type LogisticOptions = {
+  readonly linalg: Linalg;
+  /** 1 / C of scikit-learn's `LogisticRegression`: sum of log losses + penalty / 2 |w|^2. 0 or more. */
+  readonly penalty: number;
+  /** Give every feature unit spread on the fit rows, so that the penalty treats them alike. Default true. */
+  readonly standardise?: boolean;
+  /** Estimated relative excess of the objective over its minimum at which to stop. Default 1e-8. */
+  readonly tolerance?: number;
+  /** Default 500. */
+  readonly maxIterations?: number;
+};
+
+/** How a fit ended. Anything but `converged` should be shown beside the probe's numbers. */
+export type Convergence = {
+  readonly state: DescentState;
+  readonly iterations: number;
+  /** Mean log loss + penalty / (2 rows) |w|^2, in nats per row. */
+  readonly objective: number;
+  /** Largest derivative of the objective by a weight or bias, in the fit's own (standardised) features. */
+  readonly gradientNorm: number;
+};
+
+export type LogisticFit = { readonly probe: LinearProbe; readonly convergence: Convergence };
+
+type LogisticSettings = Extract<ProbeSettings, { readonly kind: 'logistic' }>;
+
+/** Values that a batch of tasks may hold at once in targets, gradients and histories: 2^25, some 300 MB. */
+const BATCH_VALUES = 2 ** 25;
+/** Vectors that the minimiser keeps per task. */
+const VECTORS_PER_TASK = 28;
+
+/**
+ * Fits logistic probes by L-BFGS, all tasks that share their rows in the same two products a step. Two classes: one weight vector
+ * (class 0 scores 0, class 1 its logit). More: one per class, softmax. The bias is not penalised. The objective and its minimum
+ * are those of scikit-learn's `LogisticRegression(C = 1 / penalty)`; softmax of the scores gives the probabilities.
+ *
+ * train.x [n, width]; one fit per task, in order; a class that is absent from the fit rows plays no part. Throws `NON_FINITE`,
+ * `LABELS_INVALID`, `LABELS_ONE_CLASS`, `BAD_SETTING`. A fit that does not converge is returned, and says so.
+ */
+export async function fitLogistic(
+  train: TrainSplit,
+  tasks: readonly ClassLabels[],
+  options: LogisticOptions,
+): Promise<LogisticFit[]> {
+  const settings = resolve(options);
+  const fits: LogisticFit[] = new Array(tasks.length);
+  for (const group of groupTasks(train, tasks)) {
+    const x = rowsOfGroup(train, group);
+    const found = columnMoments(x);
+    const moments = settings.standardise
+      ? found
+      : { ...found, deviation: found.deviation.map((d) => (d === 0 ? 0 : 1)) };
+    const z = settings.standardise ? standardised(x, moments) : centred(x, found.mean);
+    const white = await whitening(z, settings.penalty, options.linalg);
+    for (const batch of batchesOf(group.tasks, z)) {
+      await fitBatch({ z, white, moments, settings, linalg: options.linalg }, batch, fits);
+    }
+  }
+  return fits;
+}
+
+function resolve(options: LogisticOptions): LogisticSettings {
+  const { penalty, standardise = true, tolerance = 1e-8, maxIterations = 500 } = options;
+  checkPenalty(penalty);
+  if (!(tolerance > 0) || !(Number.isInteger(maxIterations) && maxIterations > 0)) {
+    throw new MesascopeError(
+      'BAD_SETTING',
+      `a logistic fit needs a tolerance above 0 and a positive number of iterations, got ${tolerance} and ${maxIterations}`,
+    );
+  }
+  return { kind: 'logistic', penalty, standardise, tolerance, maxIterations };
+}
+
+/** Tasks with equally many classes, in parts that fit in memory. */
+function batchesOf(tasks: readonly FitTask[], z: Matrix): FitTask[][] {
+  const byClasses = new Map<number, FitTask[]>();
+  for (const task of tasks)
+    byClasses.set(task.present.length, [...(byClasses.get(task.present.length) ?? []), task]);
+  return [...byClasses.values()].flatMap((alike) => {
+    const perTask = logitsOf(alike[0]!) * (4 * z.rows + 2 * VECTORS_PER_TASK * z.columns);
+    const size = Math.max(1, Math.floor(BATCH_VALUES / perTask));
+    return Array.from({ length: Math.ceil(alike.length / size) }, (_, part) =>
+      alike.slice(part * size, (part + 1) * size),
+    );
+  });
+}
+
+type FitContext = {
+  readonly z: Matrix;
+  readonly white: Whitening;
+  readonly moments: ColumnMoments;
+  readonly settings: LogisticSettings;
+  readonly linalg: Linalg;
+};
+
+async function fitBatch(context: FitContext, batch: readonly FitTask[], fits: LogisticFit[]): Promise<void> {
+  const { z, white, settings, linalg } = context;
+  const evaluate = logisticObjective({ z, white, tasks: batch, penalty: settings.penalty, linalg });
+  const starts = batch.map((task) => startingPoint(task, z.columns));
+  const results = await minimiseTogether(starts, evaluate, settings);
+  for (const [place, task] of batch.entries()) fits[task.index] = fitOf(context, task, results[place]!);
+}
+
+function fitOf({ white, moments, settings }: FitContext, task: FitTask, result: DescentResult): LogisticFit {
+  const width = moments.mean.length;
+  const classes = task.present.length;
+  const logits = logitsOf(task);
+  const found = white.toWeights(result.point, logits);
+  const weights = dense(classes, width);
+  const bias = new Float64Array(classes);
+  // Of two classes the first keeps weights and bias 0.
+  weights.data.set(found.weights, (classes - logits) * width);
+  bias.set(found.bias, classes - logits);
+  return {
+    probe: assembleProbe(task.labels, settings, moments, { present: task.present, weights, bias }),
+    convergence: {
+      state: result.state,
+      iterations: result.iterations,
+      objective: result.value,
+      gradientNorm: result.gradientNorm,
+    },
+  };
+}
