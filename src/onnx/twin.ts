@@ -1,0 +1,115 @@
+/** @file onnx: a model's weight-shuffled twin: the same graph and the same numbers, with what was learned scrambled. */
+import { MesascopeError } from '../core/errors.ts';
+import { seededRandom } from '../core/random.ts';
+import type { ModelIndex, ReadLimits, TensorView } from './contract.ts';
+import { indexModel } from './index-model.ts';
+import { inlineWeights } from './inline-weights.ts';
+import { permuteTensor } from './permute-tensor.ts';
+import { type ExternalReader, readTensor, storedBytes, valueCount } from './read-tensor.ts';
+import { storedTensors } from './stored-tensors.ts';
+import { type WeightRole, weightRoles } from './weight-roles.ts';
+
+export type TwinOptions = {
+  /** Each tensor's order depends on this and on the tensor's name alone. */
+  readonly seed: number | string;
+  /** What stays as it was trained; both default to true. */
+  readonly keep?: { readonly norms?: boolean; readonly embeddings?: boolean };
+  /** Reads weights that lie in other files; the twin holds them inline. */
+  readonly external?: ExternalReader;
+};
+
+/** The file was within its reader's limits when it was indexed; what is made of it here must not fail on others. */
+const NO_LIMITS: ReadLimits = {
+  maxNodes: Number.POSITIVE_INFINITY,
+  maxInitializers: Number.POSITIVE_INFINITY,
+  maxValues: Number.POSITIVE_INFINITY,
+  maxAttributes: Number.POSITIVE_INFINITY,
+  maxDepth: 64,
+  maxRank: Number.POSITIVE_INFINITY,
+  maxNameBytes: Number.POSITIVE_INFINITY,
+};
+
+/**
+ * A copy of the model in which the values of every weight matrix and bias are permuted within their tensor.
+ *
+ * What a tensor is, its readers decide (`weightRoles`): a norm's gain and bias are vectors that a normalisation operator
+ * takes, or that multiply, or are added after, a value divided by the root of a mean or sum; an embedding is a table whose
+ * rows are gathered or that is added to activations. A table that is an embedding and an unembedding at once counts as an
+ * embedding, also when the exporter wrote the unembedding as a (transposed) copy. Integers, scalars, masks, rotary
+ * frequencies, scales of quantised weights and vectors in user-made operators stay. Apart from permuted values the bytes
+ * are the file's own, except that external weights are inlined.
+ *
+ * Throws `MODEL_UNSUPPORTED` when nothing would be permuted (all weights are quantised, or lie in sub-graphs),
+ * `EXTERNAL_DATA_MISSING`, `MODEL_CORRUPT`.
+ */
+export function shuffledTwin(index: ModelIndex, options: TwinOptions): Uint8Array<ArrayBuffer> {
+  const isExternal = ({ data }: TensorView): boolean => data.kind === 'external';
+  const whole = [...index.initializers.values()].some(isExternal)
+    ? indexModel(inlineWeights(index, options.external), { limits: NO_LIMITS })
+    : index;
+  const stored = storedTensors(whole);
+  const names = permutedNames(whole, { stored, keep: options.keep });
+  if (names.length === 0) {
+    throw new MesascopeError(
+      'MODEL_UNSUPPORTED',
+      'the model has no floating weight matrix outside sub-graphs, so a twin would equal it',
+    );
+  }
+  const twin = new Uint8Array(whole.bytes);
+  const random = seededRandom(options.seed).fork('weight-shuffled twin');
+  for (const name of names) permuteTensor(twin, stored.get(name)!, random.fork(name));
+  return twin;
+}
+
+function permutedNames(
+  index: ModelIndex,
+  context: { readonly stored: ReadonlyMap<string, TensorView>; readonly keep: TwinOptions['keep'] },
+): string[] {
+  const { stored, keep } = context;
+  const roles = weightRoles(index);
+  const keeps = (role: WeightRole): boolean =>
+    role === 'other' ||
+    (role === 'norm' && keep?.norms !== false) ||
+    (role === 'embedding' && keep?.embeddings !== false);
+  const tables = [...roles].filter(([, role]) => role === 'embedding').map(([name]) => stored.get(name)!);
+  const chosen: string[] = [];
+  for (const [name, role] of roles) {
+    const tensor = stored.get(name)!;
+    if (keeps(role) || valueCount(tensor.dims) < 2) continue;
+    if (role === 'matrix' && keeps('embedding') && tables.some((table) => isCopy(index, table, tensor)))
+      continue;
+    if (role === 'embedding' && isMask(index, tensor)) continue;
+    chosen.push(name);
+  }
+  return chosen;
+}
+
+/** Whether `matrix` holds the values of `table`, as it is or transposed, bit for bit. */
+function isCopy(index: ModelIndex, table: TensorView, matrix: TensorView): boolean {
+  if (table.data.kind !== 'raw' || matrix.data.kind !== 'raw' || table.dataType !== matrix.dataType)
+    return false;
+  const [rows, columns] = table.dims;
+  if (table.dims.length !== 2 || matrix.dims.length !== 2) return false;
+  const [a, b] = [storedBytes(index, table, undefined), storedBytes(index, matrix, undefined)];
+  const unit = a.length / (rows! * columns!);
+  if (a.length !== b.length || !Number.isInteger(unit) || unit === 0) return false;
+  const same = matrix.dims[0] === rows && matrix.dims[1] === columns;
+  const turned = matrix.dims[0] === columns && matrix.dims[1] === rows;
+  return (
+    (same && equalAt((i) => i)) ||
+    (turned && equalAt((i) => (i % columns!) * rows! + Math.floor(i / columns!)))
+  );
+
+  function equalAt(place: (i: number) => number): boolean {
+    for (let i = 0; i < a.length / unit; i++) {
+      const [from, to] = [i * unit, place(i) * unit];
+      for (let k = 0; k < unit; k++) if (a[from + k] !== b[to + k]) return false;
+    }
+    return true;
+  }
+}
+
+/** A table that holds -inf or a number of that size is an attention mask: no learned table does. */
+function isMask(index: ModelIndex, tensor: TensorView): boolean {
+  return readTensor(index, tensor).data.some((value: number | bigint) => !(Math.abs(Number(value)) < 1e4));
+}
