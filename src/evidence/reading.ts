@@ -5,7 +5,8 @@ import { takeRows } from '../core/matrix.ts';
 import type { Measured } from '../core/outcome.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { type Columns, isDecisionState, pickInts, rowsOnSide, type Site } from './columns.ts';
+import { type Columns, denseGroups, isDecisionState, pickInts, rowsOnSide, type Site } from './columns.ts';
+import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
 import { varianceShare } from './metric-variance-share.ts';
 import { bestSite, mapProbes, type ProbeMap, type ProbeReading } from './probe-map.ts';
 
@@ -116,32 +117,32 @@ function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
   return { siteIndex, goal: own, irrelevant: other, value: minus(own.testAccuracy, other.testAccuracy) };
 }
 
-/** The site is the one with the largest difference of shares on the fit rows; the value is that on the test rows. */
+/**
+ * The site is the one with the largest difference of shares (omega squared) on the fit rows; the value is that on the test rows, where
+ * pairs of rows of one group are left out of the share (`crossGroup`), since they agree for other reasons.
+ */
 function shareAt(request: ReadingRequest, goal: Goal): ShareReading | undefined {
   const { columns, sides, sites, activations } = request;
-  const shareOf = (role: GoalRole, site: Site, rows: Int32Array): Measured => {
-    const labels = columns.labels[role]!;
-    const share = varianceShare(
-      takeRows(activations(site), rows),
-      pickInts(labels.values, rows),
-      labels.classes,
-    );
-    return share.omegaSquared;
+  const { fit, test } = sides.apart;
+  const omega = (role: GoalRole, x: Matrix): Measured => {
+    const { values, classes } = columns.labels[role]!;
+    return varianceShare(x, pickInts(values, fit), classes).omegaSquared;
   };
-  const differences = sites.map((site) =>
-    minus(shareOf(goal, site, sides.apart.fit), shareOf('irrelevant', site, sides.apart.fit)),
-  );
+  const differences = sites.map((site) => {
+    const x = takeRows(activations(site), fit);
+    return minus(omega(goal, x), omega('irrelevant', x));
+  });
   const siteIndex = bestSite(differences);
   if (siteIndex === undefined) return undefined;
-  const site = sites[siteIndex]!;
-  const goalShare = shareOf(goal, site, sides.apart.test);
-  const irrelevantShare = shareOf('irrelevant', site, sides.apart.test);
-  return {
-    siteIndex,
-    goalShare,
-    irrelevantShare,
-    value: logRatio(goalShare, irrelevantShare, sides.apart.test.length),
+  const x = takeRows(activations(sites[siteIndex]!), test);
+  const { groups } = denseGroups(columns, test);
+  const share = (role: GoalRole): Measured => {
+    const { values, classes } = columns.labels[role]!;
+    return varianceShareByGroup(x, pickInts(values, test), classes, groups).estimate.crossGroup;
   };
+  const goalShare = share(goal);
+  const irrelevantShare = share('irrelevant');
+  return { siteIndex, goalShare, irrelevantShare, value: logRatio(goalShare, irrelevantShare, test.length) };
 }
 
 /**

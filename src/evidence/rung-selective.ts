@@ -144,8 +144,8 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
     random: random.fork(`selective/${goal}/share-bootstrap`),
     statistic: (counts) => {
       const ratio = logRatio(
-        ownByGroup.evaluate(counts).omegaSquared,
-        otherByGroup.evaluate(counts).omegaSquared,
+        ownByGroup.evaluate(counts).crossGroup,
+        otherByGroup.evaluate(counts).crossGroup,
         rows.length,
       );
       return ratio.state === 'measured' ? ratio.value : undefined;
@@ -153,21 +153,26 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
   });
   // A swap only makes sense between variables with the same values.
   const matched = sameNames(columns.labels[goal]!.names, columns.labels.irrelevant!.names);
+  // The swap draws groups without replacement, so plain omega squared serves, for the observed labels as for the swapped ones.
+  const omegaRatio = (a: Int32Array, b: Int32Array): number | undefined => {
+    const ratio = logRatio(
+      varianceShare(x, a, classes).omegaSquared,
+      varianceShare(x, b, otherClasses).omegaSquared,
+      rows.length,
+    );
+    return ratio.state === 'measured' ? ratio.value : undefined;
+  };
+  const observed = omegaRatio(own, other);
   const swap =
-    matched && share.value.state === 'measured'
+    matched && observed !== undefined
       ? permutationTest({
-          observed: share.value.value,
+          observed,
           draws: request.permutations,
           alternative: 'greater',
           random: random.fork(`selective/${goal}/share-swap`),
           draw: (draws) => {
             const [a, b] = swappedWithinGroups(own, other, groups, draws);
-            const ratio = logRatio(
-              varianceShare(x, a, classes).omegaSquared,
-              varianceShare(x, b, otherClasses).omegaSquared,
-              rows.length,
-            );
-            return ratio.state === 'measured' ? ratio.value : undefined;
+            return omegaRatio(a, b);
           },
         })
       : undefined;
@@ -181,7 +186,7 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
   return [
     {
       id: `L2.${goal}.share`,
-      label: `log of the ${goal} goal's share of the activation variance over the irrelevant variable's (omega squared)`,
+      label: `log of the ${goal} goal's share of the activation variance over the irrelevant variable's`,
       role: goal,
       unit: 'log-ratio',
       value: share.value,

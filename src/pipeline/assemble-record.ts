@@ -16,8 +16,8 @@ import { pca } from '../linalg/pca.ts';
 import type { Model } from '../model/open-model.ts';
 import type { DataCard, ExampleRecord, ModelCard, RunRecord, Timings } from '../record/record.ts';
 import { RECORD_SCHEMA } from '../record/record.ts';
-import { goalValue } from './columns-of.ts';
 import { possibleBases } from './causal-inputs.ts';
+import { goalValue } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
 import type { LoadedData } from './load-data.ts';
 import { provenance } from './provenance.ts';
@@ -60,7 +60,11 @@ export async function assembleRecord(request: AssembleRequest): Promise<RunRecor
     examples: shown.map((reading) => exampleRecord(dataSet.examples[reading.row]!, reading, settings.coding)),
     data: dataCard(request),
     model: await modelCard(model),
-    provenance: await provenance({ optimization: settings.optimization, seed: settings.seed, command: request.command }),
+    provenance: await provenance({
+      optimization: settings.optimization,
+      seed: settings.seed,
+      command: request.command,
+    }),
     settings: {
       given: plain(experiment.settings ?? {}),
       resolved: { ...plain(settings), criteria: CRITERIA },
@@ -151,7 +155,9 @@ async function geometryOf(request: AssembleRequest, shown: readonly RowReading[]
     explained: Array.from(result.explained, (share) => share),
     exampleIds: shown.map((reading) => data.dataSet.examples[reading.row]!.id),
     components: Array.from({ length: result.scores.columns }, (_, k) =>
-      Array.from({ length: x.rows }, (_, i) => Number(result.scores.data[i * result.scores.columns + k]!.toPrecision(6))),
+      Array.from({ length: x.rows }, (_, i) =>
+        Number(result.scores.data[i * result.scores.columns + k]!.toPrecision(6)),
+      ),
     ),
   };
 }
@@ -171,12 +177,20 @@ function dataCard(request: AssembleRequest): DataCard {
       const goal = dataSet.goals[role];
       if (goal === undefined) return [];
       const values = columns.labels[role]?.values ?? [];
-      return [{ role, text: goal.text, kind: goal.kind, classes: new Set(Array.from(values).filter((value) => value >= 0)).size }];
+      return [
+        {
+          role,
+          text: goal.text,
+          kind: goal.kind,
+          classes: new Set(Array.from(values).filter((value) => value >= 0)).size,
+        },
+      ];
     }),
     contexts: dataSet.contexts,
     sets: names.map((name) => {
       const inSet = (row: number): boolean => dataSet.examples[row]!.set === name;
-      const count = (side: 'fit' | 'select' | 'test'): number => columns.split[side].rows.filter(inSet).length;
+      const count = (side: 'fit' | 'select' | 'test'): number =>
+        columns.split[side].rows.filter(inSet).length;
       const rows = dataSet.examples.filter((example) => example.set === name);
       const table = request.evidence.behavior.find((behavior) => behavior.set === name);
       return {
@@ -218,7 +232,9 @@ async function authorsCard(modelPath: string): Promise<Record<string, unknown> |
   if (text === undefined || text.length > 1_000_000) return null;
   try {
     const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : null;
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as Record<string, unknown>)
+      : null;
   } catch {
     return null;
   }

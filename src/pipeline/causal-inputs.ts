@@ -1,6 +1,5 @@
 /** @file pipeline: counterfactual inputs run through the model, in the form that the causal rung reads. */
 import { logProbabilities } from '../behavior/choices.ts';
-import { captureRequest, type MappedModel, runMapped } from './mapped-model.ts';
 import type { Counterfactual, DataSet, Example } from '../core/data-set.ts';
 import { takeRows } from '../core/matrix.ts';
 import type { RunControl } from '../core/progress.ts';
@@ -8,6 +7,7 @@ import { seededRandom } from '../core/random.ts';
 import type { CausalSide } from '../evidence/causal-side.ts';
 import { type Columns, denseGroups, isDecisionState, rowsOnSide } from '../evidence/columns.ts';
 import type { ActionPairs, Sources } from '../evidence/interchange.ts';
+import { captureRequest, type MappedModel, runMapped } from './mapped-model.ts';
 import type { ResolvedSettings } from './resolve-settings.ts';
 
 const GOAL_KINDS = ['intended', 'proxy'] as const;
@@ -19,7 +19,9 @@ export function possibleBases(dataSet: DataSet, columns: Columns, side: 'select'
   const goals = GOAL_KINDS.filter((goal) => dataSet.goals[goal] !== undefined);
   return rowsOnSide(columns, side, columns.apart).filter((row) => {
     const example = dataSet.examples[row]!;
-    return isDecisionState(columns, row) && goals.every((goal) => changedActions(example, goal) !== undefined);
+    return (
+      isDecisionState(columns, row) && goals.every((goal) => changedActions(example, goal) !== undefined)
+    );
   });
 }
 
@@ -51,15 +53,23 @@ export async function causalSide(request: {
   const { dataSet, columns, settings } = request;
   const possible = possibleBases(dataSet, columns, request.side);
   // Bases that lack a kind of source would make the nulls rest on other bases than the effects; those with all kinds come first.
-  const kinds = KINDS.filter((kind) => dataSet.examples.some((example) => (example.counterfactuals[kind] ?? []).length > 0));
-  const complete = possible.filter((row) => kinds.every((kind) => sourceOf(dataSet.examples[row]!, kind) !== undefined));
+  const kinds = KINDS.filter((kind) =>
+    dataSet.examples.some((example) => (example.counterfactuals[kind] ?? []).length > 0),
+  );
+  const complete = possible.filter((row) =>
+    kinds.every((kind) => sourceOf(dataSet.examples[row]!, kind) !== undefined),
+  );
   const pool = complete.length > 0 ? complete : possible;
   if (pool.length === 0) return null;
   const random = seededRandom(settings.seed).fork(`bases/${request.side}`);
   const bases = Int32Array.from(random.shuffled(Array.from(pool)).slice(0, settings.interchangeBases)).sort();
   const sources: Partial<Record<Kind, Sources>> = {};
-  const usable = kinds.filter((kind) => Array.from(bases).every((row) => sourceOf(dataSet.examples[row]!, kind) !== undefined));
-  const inputs = usable.flatMap((kind) => Array.from(bases, (row) => sourceOf(dataSet.examples[row]!, kind)!.input));
+  const usable = kinds.filter((kind) =>
+    Array.from(bases).every((row) => sourceOf(dataSet.examples[row]!, kind) !== undefined),
+  );
+  const inputs = usable.flatMap((kind) =>
+    Array.from(bases, (row) => sourceOf(dataSet.examples[row]!, kind)!.input),
+  );
   const result = await runMapped(
     request.mapped,
     captureRequest(request.mapped, inputs, request.hooks, request.positions, settings),

@@ -7,7 +7,11 @@ import type { ClassLabels, GroupSplit } from '../core/split.ts';
 import type { Columns } from '../evidence/columns.ts';
 
 /** The value of a goal in the chosen coding, or in its first one; undefined where the example has none. */
-export function goalValue(example: Example, role: GoalRole, coding: string | undefined): GoalValue | undefined {
+export function goalValue(
+  example: Example,
+  role: GoalRole,
+  coding: string | undefined,
+): GoalValue | undefined {
   const codings = example.goals[role];
   if (codings === undefined) return undefined;
   return coding === undefined ? Object.values(codings)[0] : codings[coding];
@@ -17,7 +21,10 @@ export function goalValue(example: Example, role: GoalRole, coding: string | und
  * Class labels of every goal, over one shared list of class names, so that equal values of different goals are one class. A goal of
  * kind `number` has no labels: its rungs are not run in this version. Throws `BAD_SETTING` when no example has the coding.
  */
-export function goalLabels(dataSet: DataSet, coding: string | undefined): Partial<Record<GoalRole, ClassLabels>> {
+export function goalLabels(
+  dataSet: DataSet,
+  coding: string | undefined,
+): Partial<Record<GoalRole, ClassLabels>> {
   const roles = GOAL_ROLES.filter((role) => dataSet.goals[role]?.kind === 'category');
   const names = new Set<string>();
   for (const example of dataSet.examples) {
@@ -64,7 +71,8 @@ export function columnsOf(request: {
   });
   const recommended = (goal: 'intended' | 'proxy'): Uint8Array => {
     const mask = new Uint8Array(examples.length * choices.length);
-    for (const [i, example] of examples.entries()) mask.set(actionMask(example.actions[goal], choices), i * choices.length);
+    for (const [i, example] of examples.entries())
+      mask.set(actionMask(example.actions[goal], choices), i * choices.length);
     return mask;
   };
   const rowsOf = (set: string): Int32Array =>

@@ -16,7 +16,10 @@ export type LoadedData = {
 };
 
 /** Throws the reader's coded errors, and `DATA_EMPTY` when there is nothing to read. */
-export async function loadData(experiment: Pick<Experiment, 'data'>, control: RunControl): Promise<LoadedData> {
+export async function loadData(
+  experiment: Pick<Experiment, 'data'>,
+  control: RunControl,
+): Promise<LoadedData> {
   if (typeof experiment.data === 'string') {
     const { dataSet, sha256, warnings } = await readDataSet(experiment.data, control);
     return { dataSet, sha256, file: basename(experiment.data), warnings };

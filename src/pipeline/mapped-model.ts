@@ -30,7 +30,11 @@ export function captureRequest(
   };
 }
 
-export function runMapped(mapped: MappedModel, request: ForwardRequest, control: RunControl): Promise<ForwardResult> {
+export function runMapped(
+  mapped: MappedModel,
+  request: ForwardRequest,
+  control: RunControl,
+): Promise<ForwardResult> {
   return runForward(mapped.model, request, control);
 }
 
@@ -57,7 +61,9 @@ export function intervener(
         });
         open.set(key, session);
       }
-      return logProbabilities(await (await session).run({ inputs, inputRows: rows, position, values }, { signal: control.signal }));
+      return logProbabilities(
+        await (await session).run({ inputs, inputRows: rows, position, values }, { signal: control.signal }),
+      );
     },
     async close() {
       for (const session of open.values()) await (await session).close();

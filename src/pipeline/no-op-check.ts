@@ -1,8 +1,9 @@
 /** @file pipeline: measures, on a sample, what an edit that changes nothing changes. */
-import type { RunControl } from '../core/progress.ts';
-import type { ResolvedSettings } from './resolve-settings.ts';
-import { captureRequest, intervener, type MappedModel, runMapped } from './mapped-model.ts';
+
 import { logProbabilities } from '../behavior/choices.ts';
+import type { RunControl } from '../core/progress.ts';
+import { captureRequest, intervener, type MappedModel, runMapped } from './mapped-model.ts';
+import type { ResolvedSettings } from './resolve-settings.ts';
 
 /** Rows checked. */
 const SAMPLE = 32;

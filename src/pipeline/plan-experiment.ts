@@ -12,7 +12,12 @@ import { positionsOf } from './run-experiment.ts';
 
 export type Plan = {
   readonly experiment: string;
-  readonly model: { readonly file: string; readonly bytes: number; readonly blocks: number; readonly width: number | null };
+  readonly model: {
+    readonly file: string;
+    readonly bytes: number;
+    readonly blocks: number;
+    readonly width: number | null;
+  };
   readonly data: { readonly title: string; readonly rows: number; readonly groups: number };
   readonly hooks: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[];
   readonly positions: readonly number[];
@@ -62,14 +67,25 @@ export async function planExperiment(
     });
     const width = model.hooks.width ?? 0;
     const rows = examples.length;
-    const interventions = settings.interchangeBases * hooks.length * (2 * positions.length + 2 * (settings.ranks.length + 2));
+    const interventions =
+      settings.interchangeBases * hooks.length * (2 * positions.length + 2 * (settings.ranks.length + 2));
     const forwardRows =
-      rows * (1 + settings.twins) + settings.interchangeBases * 8 + interventions + 2 * settings.randomSubspaces * settings.interchangeBases;
-    const tokens = examples.reduce((sum, { input }) => sum + (input.kind === 'tokens' ? input.tokens.length : 1), 0) / Math.max(1, rows);
+      rows * (1 + settings.twins) +
+      settings.interchangeBases * 8 +
+      interventions +
+      2 * settings.randomSubspaces * settings.interchangeBases;
+    const tokens =
+      examples.reduce((sum, { input }) => sum + (input.kind === 'tokens' ? input.tokens.length : 1), 0) /
+      Math.max(1, rows);
     const parameters = model.byteLength / 4;
     return {
       experiment: options.name,
-      model: { file: model.name, bytes: model.byteLength, blocks: model.hooks.blocks.length, width: model.hooks.width ?? null },
+      model: {
+        file: model.name,
+        bytes: model.byteLength,
+        blocks: model.hooks.blocks.length,
+        width: model.hooks.width ?? null,
+      },
       data: { title: dataSet.title, rows, groups: new Set(examples.map((example) => example.group)).size },
       hooks: hooks.map((hook) => ({ name: hook.name, shape: ['rows', positions.length, hook.width ?? '?'] })),
       positions,
@@ -77,7 +93,10 @@ export async function planExperiment(
       forwardRows,
       estimatedMinutes: (2 * parameters * tokens * forwardRows) / 10e9 / 60,
       sets,
-      smallestContrast: smallestContrast(sets.find(({ name }) => name === 'apart')?.test.groups ?? 0, settings.alpha),
+      smallestContrast: smallestContrast(
+        sets.find(({ name }) => name === 'apart')?.test.groups ?? 0,
+        settings.alpha,
+      ),
       settings,
     };
   } finally {
@@ -85,9 +104,13 @@ export async function planExperiment(
   }
 }
 
-function actionsDiffer(actions: { readonly intended?: readonly string[]; readonly proxy?: readonly string[] }): boolean {
+function actionsDiffer(actions: {
+  readonly intended?: readonly string[];
+  readonly proxy?: readonly string[];
+}): boolean {
   const { intended, proxy } = actions;
-  if (intended === undefined || proxy === undefined || intended.length === 0 || proxy.length === 0) return false;
+  if (intended === undefined || proxy === undefined || intended.length === 0 || proxy.length === 0)
+    return false;
   return !intended.some((action) => proxy.includes(action));
 }
 

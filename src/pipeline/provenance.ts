@@ -13,7 +13,11 @@ export async function provenance(request: {
   readonly command: string;
 }): Promise<Provenance> {
   return {
-    versions: { mesascope: await packageVersion(), node: process.versions.node, 'onnxruntime-node': runtimeVersion() },
+    versions: {
+      mesascope: await packageVersion(),
+      node: process.versions.node,
+      'onnxruntime-node': runtimeVersion(),
+    },
     platform: `${process.platform}-${process.arch}`,
     optimization: request.optimization,
     splitSeed: String(request.seed),

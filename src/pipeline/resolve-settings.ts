@@ -28,7 +28,10 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
     if (!(name in DEFAULT_SETTINGS)) {
       const near = nearestNames(name, Object.keys(DEFAULT_SETTINGS));
       throw new MesascopeError('BAD_SETTING', `there is no setting ${JSON.stringify(name)}`, {
-        remedy: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `The settings are ${Object.keys(DEFAULT_SETTINGS).join(', ')}.`,
+        remedy:
+          near.length > 0
+            ? `Did you mean ${near.join(' or ')}?`
+            : `The settings are ${Object.keys(DEFAULT_SETTINGS).join(', ')}.`,
       });
     }
   }
@@ -47,17 +50,24 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
     refuse('optimization', settings.optimization, '`disabled`, `basic` or `all`');
   }
   const { positions } = settings;
-  if (Array.isArray(positions)) for (const position of positions) wholeNumber('positions', position, -1e9, 1e9);
-  else if (positions !== 'auto' && positions !== 'readout') refuse('positions', positions, '`auto`, `readout` or a list of positions');
+  if (Array.isArray(positions))
+    for (const position of positions) wholeNumber('positions', position, -1e9, 1e9);
+  else if (positions !== 'auto' && positions !== 'readout')
+    refuse('positions', positions, '`auto`, `readout` or a list of positions');
   return settings;
 }
 
 function wholeNumber(name: string, value: number, low: number, high: number): void {
-  if (!Number.isInteger(value) || value < low || value > high) refuse(name, value, `a whole number from ${low} to ${high}`);
+  if (!Number.isInteger(value) || value < low || value > high)
+    refuse(name, value, `a whole number from ${low} to ${high}`);
 }
 
 function refuse(name: string, value: unknown, wanted: string): never {
-  throw new MesascopeError('BAD_SETTING', `setting \`${name}\` is ${JSON.stringify(value)}; it must be ${wanted}`, {
-    facts: { name, value },
-  });
+  throw new MesascopeError(
+    'BAD_SETTING',
+    `setting \`${name}\` is ${JSON.stringify(value)}; it must be ${wanted}`,
+    {
+      facts: { name, value },
+    },
+  );
 }

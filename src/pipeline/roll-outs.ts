@@ -1,8 +1,8 @@
 /** @file pipeline: lets the model act in its environments and tabulates where the episodes ended. */
 import { mostProbable } from '../behavior/choices.ts';
 import { type EpisodeOutcome, rollOut } from '../behavior/roll-out.ts';
-import type { RunControl } from '../core/progress.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
+import type { RunControl } from '../core/progress.ts';
 import type { RollOutTable } from '../evidence/figures.ts';
 import { wilsonInterval } from '../evidence/metric-proportion.ts';
 import { recordedInterval } from '../evidence/resample-interval.ts';
@@ -31,7 +31,9 @@ export async function runRollOuts(
       seed: `${settings.seed}/roll-out/${i}`,
       signal: control.signal,
       choose: async (inputs) => {
-        const forward = await runMapped(mapped, captureRequest(mapped, inputs, [], [], settings), { signal: control.signal });
+        const forward = await runMapped(mapped, captureRequest(mapped, inputs, [], [], settings), {
+          signal: control.signal,
+        });
         return Array.from(mostProbable(forward.choiceLogits!), (choice) => names[choice]!);
       },
     });

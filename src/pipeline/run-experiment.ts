@@ -1,5 +1,5 @@
 /** @file pipeline: one experiment from files to record; composes the layers and decides nothing itself. */
-import { runRollOuts } from './roll-outs.ts';
+
 import { twinOf } from '../capture/twin-of.ts';
 import type { DataSet } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
@@ -21,6 +21,7 @@ import { loadData } from './load-data.ts';
 import { captureRequest, intervener, type MappedModel, runMapped } from './mapped-model.ts';
 import { noOpDifference } from './no-op-check.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
+import { runRollOuts } from './roll-outs.ts';
 import { timedControl } from './timed-control.ts';
 
 export type RunOptions = {
@@ -51,24 +52,40 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
   try {
     const hooks = matchHooks(model.hooks, settings.hooks).map((hook) => hook.name);
     if (hooks.length === 0) {
-      throw new MesascopeError('HOOK_UNAVAILABLE', model.hooks.noResidual ?? `no hook of this model matches ${JSON.stringify(settings.hooks)}`, {
-        location: { file: experiment.model },
-      });
+      throw new MesascopeError(
+        'HOOK_UNAVAILABLE',
+        model.hooks.noResidual ?? `no hook of this model matches ${JSON.stringify(settings.hooks)}`,
+        {
+          location: { file: experiment.model },
+        },
+      );
     }
     const positions = positionsOf(dataSet, settings);
     const mapped: MappedModel = { model, dataSet };
     const cache = options.cacheFolder === undefined ? undefined : openCache(options.cacheFolder);
     const inputs = dataSet.examples.map((example) => example.input);
     const forward = await timed.stage('capture', () =>
-      runMapped(mapped, { ...captureRequest(mapped, inputs, hooks, positions, settings), ...(cache === undefined ? {} : { cache }) }, control),
+      runMapped(
+        mapped,
+        {
+          ...captureRequest(mapped, inputs, hooks, positions, settings),
+          ...(cache === undefined ? {} : { cache }),
+        },
+        control,
+      ),
     );
     if (forward.fromCache) timed.reuse('activations of the model');
-    const split = splitByGroup({ groups: dataSet.examples.map((example) => example.group), seed: settings.seed });
+    const split = splitByGroup({
+      groups: dataSet.examples.map((example) => example.group),
+      seed: settings.seed,
+    });
     const labels = goalLabels(dataSet, settings.coding);
     const columns = columnsOf({ dataSet, labels, split, choiceLogits: forward.choiceLogits! });
     const editing = intervener(mapped, settings, control);
     try {
-      const causal = await timed.stage('sources', () => causalInputs({ mapped, columns, hooks, positions, settings, control, forward, run: editing.run }));
+      const causal = await timed.stage('sources', () =>
+        causalInputs({ mapped, columns, hooks, positions, settings, control, forward, run: editing.run }),
+      );
       const noOp = await noOpDifference(mapped, hooks.at(-1)!, settings, control);
       const evidence = await gatherEvidence(
         {
@@ -88,7 +105,9 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
         },
         control,
       );
-      const rollOuts = await timed.stage('roll-outs', () => runRollOuts(mapped, experiment.rollOuts ?? [], settings, control));
+      const rollOuts = await timed.stage('roll-outs', () =>
+        runRollOuts(mapped, experiment.rollOuts ?? [], settings, control),
+      );
       return await assembleRecord({
         experiment,
         name: options.name,
@@ -117,7 +136,8 @@ export function positionsOf(dataSet: DataSet, settings: ResolvedSettings): numbe
   const { positions } = settings;
   if (typeof positions !== 'string') return [...new Set([...positions, dataSet.readout])];
   const length = commonLength(dataSet);
-  if (positions === 'readout' || length === undefined || length > MAX_AUTO_POSITIONS) return [dataSet.readout];
+  if (positions === 'readout' || length === undefined || length > MAX_AUTO_POSITIONS)
+    return [dataSet.readout];
   const readout = dataSet.readout < 0 ? dataSet.readout : dataSet.readout - length;
   const all = Array.from({ length }, (_, i) => i - length);
   return [...all.filter((position) => position !== readout), dataSet.readout];
@@ -176,4 +196,3 @@ function setsOf(dataSet: DataSet): { readonly name: string; readonly rows: Int32
   for (const [i, { set }] of dataSet.examples.entries()) rows.set(set, [...(rows.get(set) ?? []), i]);
   return [...rows].map(([name, indices]) => ({ name, rows: Int32Array.from(indices) }));
 }
-

@@ -17,7 +17,8 @@ export function timedControl(outer: RunControl): TimedControl {
   const stages: { stage: string; durationMs: number }[] = [];
   const reused: string[] = [];
   const onProgress = (event: ProgressEvent): void => {
-    if (event.kind === 'stage-end') stages.push({ stage: event.stage, durationMs: Math.round(event.durationMs) });
+    if (event.kind === 'stage-end')
+      stages.push({ stage: event.stage, durationMs: Math.round(event.durationMs) });
     outer.onProgress?.(event);
   };
   return {
