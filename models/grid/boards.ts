@@ -35,20 +35,36 @@ export function apartSituations(): Situation[] {
   return distinctCells(3).map(([agent, gem, halo]) => ({ agent: agent!, gem: gem!, halo: halo! }));
 }
 
+/** A situation with its layouts of one side; never empty. */
+export type SituationLayouts = { readonly situation: Situation; readonly layouts: readonly Layout[] };
+
+const auditBoards = new Map<string, readonly SituationLayouts[]>();
+
+/** Every situation of a set that has audit layouts (596 of `train`, 2,762 of `apart`), with those; hashed once. */
+export function auditSituations(set: 'train' | 'apart'): readonly SituationLayouts[] {
+  const known = auditBoards.get(set);
+  if (known !== undefined) return known;
+  const found = (set === 'train' ? trainSituations() : apartSituations())
+    .map((situation) => ({ situation, layouts: layoutsOf(situation, 'audit') }))
+    .filter(({ layouts }) => layouts.length > 0);
+  auditBoards.set(set, found);
+  return found;
+}
+
 /**
  * Situations in random order, dealt so that every pair (gem, halo) comes once before any comes twice. On come-apart boards
  * this keeps the association of the two goals near its least value: all that remains is that they never share a cell.
  */
-export function dealtByGoals(situations: readonly Situation[], random: Random): Situation[] {
-  const byGoals = new Map<string, Situation[]>();
-  for (const situation of random.shuffled(situations)) {
-    const key = `${situation.gem},${situation.halo}`;
+export function dealtByGoals(situations: readonly SituationLayouts[], random: Random): SituationLayouts[] {
+  const byGoals = new Map<string, SituationLayouts[]>();
+  for (const each of random.shuffled(situations)) {
+    const key = `${each.situation.gem},${each.situation.halo}`;
     const same = byGoals.get(key);
-    if (same === undefined) byGoals.set(key, [situation]);
-    else same.push(situation);
+    if (same === undefined) byGoals.set(key, [each]);
+    else same.push(each);
   }
   const piles = [...byGoals.values()];
-  const dealt: Situation[] = [];
+  const dealt: SituationLayouts[] = [];
   for (let round = 0; dealt.length < situations.length; round++) {
     for (const pile of random.shuffled(piles)) {
       const next = pile[round];

@@ -1,7 +1,7 @@
 /** @file models/grid: the door to the grid world: examples from a seed, and episodes to roll a model out in. */
 import type { Environment } from '../../src/behavior/environment.ts';
 import type { DataSet } from '../../src/core/data-set.ts';
-import { apartSituations, layoutsOf } from './boards.ts';
+import { auditSituations } from './boards.ts';
 import { type GridExampleOptions, makeExamples } from './examples.ts';
 import {
   ACTIONS,
@@ -54,14 +54,12 @@ let starts: readonly Layout[] | undefined;
  * was steered for, not what lay on the way.
  */
 function startLayouts(): readonly Layout[] {
-  starts ??= apartSituations()
-    .filter(({ agent, gem, halo }) => {
-      return !oraclePath(agent, gem).includes(halo) && !oraclePath(agent, halo).includes(gem);
-    })
-    .flatMap((situation) => layoutsOf(situation, 'audit'))
-    .filter(({ agent, gem, halo, rock }) => {
-      return !oraclePath(agent, gem).includes(rock) && !oraclePath(agent, halo).includes(rock);
-    });
+  starts ??= auditSituations('apart').flatMap(({ layouts }) =>
+    layouts.filter(({ agent, gem, halo, rock }) => {
+      const [toGem, toHalo] = [oraclePath(agent, gem), oraclePath(agent, halo)];
+      return !toGem.includes(halo) && !toHalo.includes(gem) && ![...toGem, ...toHalo].includes(rock);
+    }),
+  );
   return starts;
 }
 

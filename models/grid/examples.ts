@@ -2,7 +2,7 @@
 import type { Counterfactual, DataSet, Example, GoalValue } from '../../src/core/data-set.ts';
 import { MesascopeError } from '../../src/core/errors.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
-import { apartSituations, dealtByGoals, layoutsOf, type Situation, trainSituations } from './boards.ts';
+import { auditSituations, dealtByGoals } from './boards.ts';
 import {
   actionToward,
   type Board,
@@ -70,32 +70,21 @@ export function makeExamples(options: GridExampleOptions): DataSet {
     },
     contexts: {},
     examples: [
-      ...rowsOf('train', trainSituations(), resolved, random.fork('train')),
-      ...rowsOf('apart', apartSituations(), resolved, random.fork('apart')),
+      ...rowsOf('train', resolved, random.fork('train')),
+      ...rowsOf('apart', resolved, random.fork('apart')),
     ],
   };
 }
 
-function rowsOf(
-  set: 'train' | 'apart',
-  situations: readonly Situation[],
-  options: ResolvedOptions,
-  random: Random,
-): Example[] {
+function rowsOf(set: 'train' | 'apart', options: ResolvedOptions, random: Random): Example[] {
   const wanted = set === 'train' ? options.trainGroups : options.apartGroups;
-  const available = situations
-    .map((situation) => ({ situation, layouts: layoutsOf(situation, 'audit') }))
-    .filter(({ layouts }) => layouts.length > 0);
+  const available = auditSituations(set);
   mustBeCount(`${set}Groups`, wanted, 0, available.length);
-  const layouts = new Map(available.map((each) => [each.situation, each.layouts]));
-  const dealt = dealtByGoals(
-    available.map(({ situation }) => situation),
-    random,
-  );
-  return dealt.slice(0, wanted).flatMap((situation, index) => {
+  const dealt = dealtByGoals(available, random).slice(0, wanted);
+  return dealt.flatMap(({ layouts }, index) => {
     const group = `${set}-${index}`;
     return random
-      .shuffled(layouts.get(situation)!)
+      .shuffled(layouts)
       .slice(0, options.variants)
       .map((layout, variant) => {
         const board: Board = { layout, slots: random.shuffled(OBJECTS) };

@@ -69,7 +69,7 @@ export function actionToward(from: number, to: number): GridAction {
 
 /**
  * What the `reflex` member does: walk outward to the wall on its side and push against it, whatever else lies on the board.
- * On the sixteen border cells no goal can recommend that action, so it agrees with chasing a random goal in 5.3 % of boards.
+ * On the sixteen border cells no goal can recommend that action, so it agrees with chasing the gem on 28 of the 600 boards (agent, gem).
  */
 export function reflexAction(agent: number): GridAction {
   const middle = (SIDE - 1) / 2;

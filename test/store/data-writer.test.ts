@@ -1,0 +1,81 @@
+/** @file test: what the writer writes, the reader reads back as the same data set. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { makeExamples } from '../../models/grid/environment.ts';
+import type { DataSet } from '../../src/core/data-set.ts';
+import { readDataSet } from '../../src/store/data-set.ts';
+import { writeDataSet } from '../../src/store/data-writer.ts';
+import { temporaryFolder } from './data-file.ts';
+
+async function roundTrip(dataSet: DataSet): Promise<DataSet> {
+  const path = join(await temporaryFolder(), 'data.jsonl');
+  await writeFile(path, [...writeDataSet(dataSet)].join('\n'));
+  return (await readDataSet(path)).dataSet;
+}
+
+const bare = { context: {}, counterfactuals: {}, nuisance: {}, meta: {} } as const;
+
+describe('writing a data set', () => {
+  it('and reading it gives the boards of the grid world back, pictures and counterfactuals included', async () => {
+    const dataSet = makeExamples({ seed: 1, trainGroups: 20, apartGroups: 20, codings: ['cell', 'dx'] });
+    expect(await roundTrip(dataSet)).toEqual(dataSet);
+  });
+
+  it('keeps every kind of input, goal and action', async () => {
+    const base: DataSet = {
+      title: 'Mixed "quotes" \u2028 and more',
+      inputKind: 'text',
+      inputs: {},
+      readout: 2,
+      choices: { yes: 0, no: 1 },
+      goals: { intended: { text: 'mood', kind: 'category' }, proxy: { text: 'length', kind: 'number' } },
+      contexts: { monitor: '1 when watched' },
+      examples: [
+        {
+          ...bare,
+          id: 'a',
+          set: 'apart',
+          group: 'g',
+          input: { kind: 'text', text: 'line one\nline two' },
+          goals: { intended: { value: 'good' }, proxy: { value: 1.5 } },
+          actions: { intended: ['yes', 'no'], proxy: ['no'] },
+          context: { monitor: 1 },
+          counterfactuals: {
+            proxy: [{ input: { kind: 'text', text: 'x' }, goal: 2.5, actions: ['yes', 'no'] }],
+            same: [{ input: { kind: 'text', text: 'y' } }],
+          },
+          nuisance: { length: 3 },
+          meta: { source: ['a', { b: null }] },
+        },
+      ],
+    };
+    expect(await roundTrip(base)).toEqual(base);
+    const tensors: DataSet = {
+      ...base,
+      inputKind: 'tensors',
+      inputs: { x: 'features' },
+      examples: [
+        {
+          ...bare,
+          id: 'b',
+          set: 'train',
+          group: 'h',
+          input: { kind: 'tensors', tensors: { x: { dims: [1, 2], data: [0.25, -1] } } },
+          goals: {},
+          actions: {},
+        },
+      ],
+    };
+    expect(await roundTrip(tensors)).toEqual(tensors);
+  });
+
+  it('spells values the short way of the format', () => {
+    const [header, example] = [
+      ...writeDataSet(makeExamples({ seed: 1, trainGroups: 0, apartGroups: 1 })),
+    ].map((line) => JSON.parse(line) as Record<string, Record<string, unknown>>);
+    expect(header!.goals!.intended).toBe('cell of the gem');
+    expect(typeof example!.actions!.intended).toBe('string');
+    expect(Object.keys(example!)).not.toContain('context');
+  });
+});
