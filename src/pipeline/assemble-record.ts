@@ -152,7 +152,7 @@ async function geometryOf(request: AssembleRequest, shown: readonly RowReading[]
   return {
     hook: site.hook,
     position: site.position,
-    explained: Array.from(result.explained, (share) => share),
+    explained: Array.from(result.explainedVarianceRatio),
     exampleIds: shown.map((reading) => data.dataSet.examples[reading.row]!.id),
     components: Array.from({ length: result.scores.columns }, (_, k) =>
       Array.from({ length: x.rows }, (_, i) =>

@@ -1,0 +1,48 @@
+/** @file index: the door for scripts; everything the command line does is one of these functions. */
+
+export type { Environment, ReachedGoal } from './behavior/environment.ts';
+export { type RollOut, rollOut } from './behavior/roll-out.ts';
+export { type Interventions, openInterventions } from './capture/interventions.ts';
+export { type ForwardRequest, type ForwardResult, runForward } from './capture/run-forward.ts';
+export { twinOf } from './capture/twin-of.ts';
+export { verifyModel } from './capture/verify-model.ts';
+export type { Counterfactual, DataSet, Example, GoalRole, GoalValue, ModelInput, Picture } from './core/data-set.ts';
+export { ERROR_CODES, type ErrorCode } from './core/error-codes.ts';
+export { MesascopeError } from './core/errors.ts';
+export { type Matrix, matrix, rowOf, takeRows } from './core/matrix.ts';
+export type { Measured } from './core/outcome.ts';
+export type { ProgressEvent, ProgressListener, RunControl } from './core/progress.ts';
+export { type Random, seededRandom } from './core/random.ts';
+export { type ClassLabels, type GroupSplit, sideOf, type TestSplit, type TrainSplit } from './core/split.ts';
+export { CRITERIA } from './evidence/criteria.ts';
+export { balancedAccuracy } from './evidence/metric-accuracy.ts';
+export { auroc } from './evidence/metric-auroc.ts';
+export type { Claim, Headline, RungId, RungResult, Statistic, Verdict } from './evidence/rung.ts';
+export { type Linalg, openLinalg } from './linalg/linalg.ts';
+export { pca } from './linalg/pca.ts';
+export { type Model, openModel } from './model/open-model.ts';
+export { findHookPoints } from './onnx/hooks-find.ts';
+export { hookNamed, matchHooks } from './onnx/hooks-match.ts';
+export { indexModel } from './onnx/index-model.ts';
+export { instrument } from './onnx/instrument.ts';
+export { shuffledTwin } from './onnx/twin.ts';
+export {
+  type AuditSettings,
+  defineExperiment,
+  type Experiment,
+  type ExperimentSpec,
+  type RollOutSpec,
+} from './pipeline/experiment.ts';
+export { type Plan, planExperiment } from './pipeline/plan-experiment.ts';
+export { runExperiment } from './pipeline/run-experiment.ts';
+export { type LinearProbe, predict, scoreProbe, scoreProbes } from './probe/linear-probe.ts';
+export { fitLogistic } from './probe/logistic.ts';
+export { fitMassMean } from './probe/mass-mean.ts';
+export { fitRidge } from './probe/ridge.ts';
+export { readRecord } from './record/read-record.ts';
+export type { RunRecord } from './record/record.ts';
+export { writeRecord } from './record/write-record.ts';
+export { renderReport } from './report/render-report.ts';
+export { dataSetSha256, readDataSet } from './store/data-set.ts';
+export { writeDataSet } from './store/data-writer.ts';
+export { splitByGroup } from './store/group-split.ts';
