@@ -1,11 +1,8 @@
 /** @file cli: `report`: the page again from its record; needs neither the model nor the data. */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { readRecord } from '../record/read.ts';
-import { renderReport } from '../report/render-report.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { openPage } from './open-page.ts';
-import { loadReportAssets } from './report-assets.ts';
 import { findRun, RECORD_FILE, REPORT_FILE } from './run-folder.ts';
 import { byteText, shownPath } from './words.ts';
 
@@ -14,6 +11,9 @@ export type ReportOptions = { readonly run: string; readonly out?: string; reado
 /** Throws `RUN_NOT_FOUND`, and what `readRecord` throws on a damaged or newer record. */
 export async function reportCommand(options: ReportOptions, context: CommandContext): Promise<ExitCode> {
   const folder = await findRun(options.run, context.workingFolder);
+  const { readRecord } = await import('../record/read.ts');
+  const { renderReport } = await import('../report/render-report.ts');
+  const { loadReportAssets } = await import('./report-assets.ts');
   const record = await readRecord(path.join(folder, RECORD_FILE));
   const page = renderReport(record, await loadReportAssets());
   const file = path.resolve(context.workingFolder, options.out ?? path.join(folder, REPORT_FILE));

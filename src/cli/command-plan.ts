@@ -1,0 +1,106 @@
+/** @file cli: `plan`: what a run would cost and could see, before any forward pass. */
+import { MesascopeError } from '../core/errors.ts';
+import type { Experiment } from '../pipeline/experiment.ts';
+import type { Plan } from '../pipeline/plan-experiment.ts';
+import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
+import { findExperiments, loadExperiment } from './experiment-files.ts';
+import { type SettingsOptions, settingsFrom } from './settings-options.ts';
+import { experimentFrom, nameFromModel } from './two-file-experiment.ts';
+import { byteText, counted, durationText, numberText, table } from './words.ts';
+
+export type PlanOptions = SettingsOptions & {
+  readonly experiment: string | undefined;
+  readonly model?: string;
+  readonly data?: string;
+};
+
+/** Throws `BAD_USAGE` unless there is either an experiment or both files, and what the readers throw. */
+export async function planCommand(options: PlanOptions, context: CommandContext): Promise<ExitCode> {
+  const { name, experiment } = await declared(options, context);
+  const { planExperiment } = await import('../pipeline/plan-experiment.ts');
+  const plan = await planExperiment(experiment, { name, control: context.control });
+  if (context.json) printJson(plan, context);
+  else printPlan(plan, context);
+  return 0;
+}
+
+async function declared(
+  { experiment, model, data, seed, set }: PlanOptions,
+  { workingFolder }: CommandContext,
+): Promise<{ readonly name: string; readonly experiment: Experiment }> {
+  if (experiment !== undefined && model === undefined && data === undefined) {
+    const [file] = await findExperiments([experiment], workingFolder);
+    const found = await loadExperiment(file!);
+    const settings = { ...found.settings, ...settingsFrom({ seed, set }) };
+    return { name: file!.name, experiment: { ...found, settings } };
+  }
+  if (experiment === undefined && model !== undefined && data !== undefined) {
+    return {
+      name: nameFromModel(model, workingFolder),
+      experiment: await experimentFrom({ model, data, seed, set }, workingFolder),
+    };
+  }
+  throw new MesascopeError('BAD_USAGE', 'plan needs either an experiment, or both --model and --data', {
+    remedy: 'See `mesascope plan --help`.',
+  });
+}
+
+function printPlan(plan: Plan, context: CommandContext): void {
+  const { bold } = context.terminal.colors;
+  const { model, data, settings } = plan;
+  const width = model.width === null ? 'no residual stream' : `width ${model.width}`;
+  printLine(bold(plan.experiment), context);
+  printLine(
+    `model  ${model.file}: ${byteText(model.bytes)}, ${counted(model.blocks, 'blocks')}, ${width}`,
+    context,
+  );
+  printLine(
+    `data   ${data.title}: ${counted(data.rows, 'rows')} in ${counted(data.groups, 'groups')}`,
+    context,
+  );
+  printLine(`\n${bold('Examples')}`, context);
+  const rows = plan.sets.map((set) =>
+    [
+      set.name,
+      set.rows,
+      set.groups,
+      set.decisionStates,
+      set.test.rows,
+      set.test.groups,
+      set.test.decisionStates,
+    ].map(String),
+  );
+  printLine(
+    table(
+      ['SET', 'ROWS', 'GROUPS', 'DECISION STATES', 'TEST ROWS', 'TEST GROUPS', 'TEST DECISION STATES'],
+      rows,
+    ),
+    context,
+  );
+  printLine(`\n${bold('Hooks')}`, context);
+  printLine(
+    table(
+      ['HOOK', 'SHAPE'],
+      plan.hooks.map(({ name, shape }) => [name, `[${shape.join(', ')}]`]),
+    ),
+    context,
+  );
+  printLine(`positions  ${plan.positions.join(', ')}`, context);
+  printLine(`\n${bold('Cost')}`, context);
+  printLine(`activations     ${byteText(plan.activationBytes)}`, context);
+  printLine(
+    `forward passes  ${counted(plan.forwardRows, 'rows')}, with ${counted(settings.twins, 'twins')} and all edits`,
+    context,
+  );
+  printLine(
+    `time            about ${durationText(plan.estimatedMinutes * 60_000)} (a rough estimate)`,
+    context,
+  );
+  printLine(`\n${bold('What it can see')}`, context);
+  printLine(
+    plan.smallestContrast === null
+      ? 'no set named "apart": whether the goals come apart cannot be tested'
+      : `accuracy contrasts of ${numberText(100 * plan.smallestContrast)} points or more are found in four of five runs, at alpha ${settings.alpha}`,
+    context,
+  );
+}

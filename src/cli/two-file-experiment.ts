@@ -1,0 +1,81 @@
+/** @file cli: a model file and a data file as an experiment, without code; shared by `audit` and `plan`. */
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { MesascopeError, nearestNames } from '../core/errors.ts';
+import type { Headline } from '../evidence/rung.ts';
+import { defineExperiment, type Experiment } from '../pipeline/experiment.ts';
+import { type SettingsOptions, settingsFrom } from './settings-options.ts';
+import { shownPath } from './words.ts';
+
+export type TwoFiles = SettingsOptions & {
+  readonly model: string;
+  readonly data: string;
+  /** Verdicts of which one must come out. */
+  readonly expect?: readonly string[] | undefined;
+};
+
+/** Every verdict there is; `Record` makes the compiler notice a new one. */
+const HEADLINES: Readonly<Record<Headline, true>> = {
+  unidentifiable: true,
+  invalid: true,
+  'pursues-proxy': true,
+  mixture: true,
+  'proxy-dormant': true,
+  'proxy-present-unused': true,
+  'pursues-intended': true,
+  'no-goal-evidence': true,
+  'insufficient-evidence': true,
+};
+
+/** The experiment that two files and the options declare. Throws `BAD_SETTING`; opens neither model nor examples. */
+export async function experimentFrom(options: TwoFiles, workingFolder: string): Promise<Experiment> {
+  const settings = settingsFrom(options);
+  const expected = options.expect?.map(headline);
+  const title = (await titleOf(path.resolve(workingFolder, options.data))) ?? path.basename(options.data);
+  return defineExperiment({
+    title,
+    model: options.model,
+    data: options.data,
+    settings,
+    ...(expected !== undefined && { expect: { verdict: expected } }),
+  });
+}
+
+/** `audit-grid-proxy` for `models/grid/proxy/model.onnx`; outside the working folder the file name alone, since folders
+ *  may hold a user's name. */
+export function nameFromModel(model: string, workingFolder: string): string {
+  const shown = shownPath(model, workingFolder);
+  const parts = (path.isAbsolute(shown) ? path.basename(shown) : shown).replace(/\.onnx$/, '').split('/');
+  if (parts.length > 1 && parts[0] === 'models') parts.shift();
+  if (parts.length > 1 && parts.at(-1) === 'model') parts.pop();
+  const name = parts
+    .join('-')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '');
+  return `audit-${name}`.slice(0, 100);
+}
+
+/** The data file's own title; undefined when its first line is not what it should be, which the reader then explains. */
+async function titleOf(file: string): Promise<string | undefined> {
+  const stream = createReadStream(file, { encoding: 'utf8', end: 65_535 });
+  try {
+    for await (const line of createInterface({ input: stream })) {
+      const title = (JSON.parse(line) as { readonly title?: unknown } | null)?.title;
+      return typeof title === 'string' ? title : undefined;
+    }
+  } catch {
+    return undefined;
+  } finally {
+    stream.destroy();
+  }
+  return undefined;
+}
+
+function headline(text: string): Headline {
+  if (Object.hasOwn(HEADLINES, text)) return text as Headline;
+  const all = Object.keys(HEADLINES);
+  throw new MesascopeError('BAD_SETTING', `no verdict is called ${text}`, {
+    remedy: `Choose from ${(nearestNames(text, all).length > 0 ? nearestNames(text, all) : all).join(', ')}.`,
+  });
+}
