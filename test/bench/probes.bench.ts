@@ -29,7 +29,7 @@ async function wholeFits(linalg: Linalg): Promise<void> {
   const train = problem(ROWS, WIDTH);
   const tasks = Array.from({ length: PROBES }, (_, t) => linearLabels(train.x, t));
   let iterations = '';
-  const _fit = async (some: readonly ClassLabels[]): Promise<void> => {
+  const fitAll = async (some: readonly ClassLabels[]): Promise<void> => {
     const fits = await fitLogistic(train, some, { penalty: 1, linalg });
     const counts = fits.map(({ convergence }) => convergence.iterations);
     const converged = fits.filter(({ convergence }) => convergence.state === 'converged').length;
