@@ -2,7 +2,14 @@
 import { MesascopeError } from '../core/errors.ts';
 import type { ByteRange, ModelIndex, ReadLimits } from './contract.ts';
 import { MODEL, OPSET } from './fields.ts';
-import { emptyGraph, type Reading, readGraphPiece, readMetadata } from './read-graph.ts';
+import {
+  decodeMetadata,
+  emptyGraph,
+  type MetadataEntry,
+  type Reading,
+  readGraphPiece,
+  readMetadataEntry,
+} from './read-graph.ts';
 import { corrupt, lenientText, WireCursor } from './wire-read.ts';
 
 export type { ModelIndex, NodeView, ReadLimits, TensorView, ValueInfo } from './contract.ts';
@@ -48,7 +55,7 @@ export function indexModel(
   };
   const graph = emptyGraph();
   const graphPieces: ByteRange[] = [];
-  const metadata: ByteRange[] = [];
+  const metadata: MetadataEntry[] = [];
   const opsets: Record<string, number> = Object.create(null);
   let irVersion = 0;
   let producer = '';
@@ -67,7 +74,7 @@ export function indexModel(
         throw corrupt('more operator domains than any model has', cursor.tagStart);
       const { domain, version } = readOpset(bytes, cursor.range, limits);
       opsets[domain] = version;
-    } else if (cursor.isLength(MODEL.metadataProps)) metadata.push(cursor.range);
+    } else if (cursor.isLength(MODEL.metadataProps)) metadata.push(readMetadataEntry(bytes, cursor.range));
     else if (cursor.isLength(MODEL.functions)) functions++;
   }
   const [graphRange] = graphPieces;
@@ -77,7 +84,7 @@ export function indexModel(
     irVersion,
     opsets,
     producer,
-    metadata: readMetadata(bytes, metadata),
+    metadata: decodeMetadata(bytes, metadata),
     graphName: graph.name,
     graphRange,
     graphPieces,

@@ -98,7 +98,7 @@ function readNode(reading: Reading, range: ByteRange, index: number, depth: numb
   const outputs: string[] = [];
   const attributes: Record<string, Attribute> = Object.create(null);
   const captures = new Set<string>();
-  const metadata: ByteRange[] = [];
+  const metadata: MetadataEntry[] = [];
   let name = '';
   let opType = '';
   let domain = '';
@@ -117,7 +117,7 @@ function readNode(reading: Reading, range: ByteRange, index: number, depth: numb
       const attribute = readAttribute(reading, cursor.range, captures, depth);
       hasGraph ||= attribute.hasGraph;
       attributes[attribute.name] = attribute;
-    } else if (cursor.isLength(NODE.metadataProps)) metadata.push(cursor.range);
+    } else if (cursor.isLength(NODE.metadataProps)) metadata.push(readMetadataEntry(bytes, cursor.range));
   }
   return {
     index,
@@ -129,28 +129,35 @@ function readNode(reading: Reading, range: ByteRange, index: number, depth: numb
     attributes,
     // Exporters put stack traces here, often more bytes than the rest of the node: decoded when somebody asks.
     get metadata(): Readonly<Record<string, string>> {
-      return readMetadata(bytes, metadata);
+      return decodeMetadata(bytes, metadata);
     },
     ...(hasGraph ? { captures: [...captures] } : {}),
     range,
   };
 }
 
-/** Key and value entries as one record, decoded leniently. */
-export function readMetadata(
+/** Where the two texts of a StringStringEntryProto lie; walked at once so that damage shows at once. */
+export type MetadataEntry = { readonly key: ByteRange; readonly value: ByteRange };
+
+export function readMetadataEntry(bytes: Uint8Array, range: ByteRange): MetadataEntry {
+  const cursor = new WireCursor(bytes, range);
+  let key: ByteRange = { start: 0, end: 0 };
+  let value = key;
+  while (cursor.next()) {
+    if (cursor.isLength(STRING_ENTRY.key)) key = cursor.range;
+    else if (cursor.isLength(STRING_ENTRY.value)) value = cursor.range;
+  }
+  return { key, value };
+}
+
+/** The entries as one record, decoded leniently; never throws. */
+export function decodeMetadata(
   bytes: Uint8Array,
-  entries: readonly ByteRange[],
+  entries: readonly MetadataEntry[],
 ): Readonly<Record<string, string>> {
   const record: Record<string, string> = Object.create(null);
-  for (const entry of entries) {
-    const cursor = new WireCursor(bytes, entry);
-    let key = '';
-    let value = '';
-    while (cursor.next()) {
-      if (cursor.isLength(STRING_ENTRY.key)) key = lenientText(bytes, cursor.range, MAX_TEXT_BYTES);
-      else if (cursor.isLength(STRING_ENTRY.value)) value = lenientText(bytes, cursor.range, MAX_TEXT_BYTES);
-    }
-    record[key] = value;
+  for (const { key, value } of entries) {
+    record[lenientText(bytes, key, MAX_TEXT_BYTES)] = lenientText(bytes, value, MAX_TEXT_BYTES);
   }
   return record;
 }
