@@ -1,10 +1,11 @@
 /** @file test: each shipped organism is the file of its card and behaves as the card says, on boards it was not trained on. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { gridEnvironment, makeExamples, reflexAction } from '../../models/grid/environment.ts';
+import { gridEnvironment, makeExamples, oraclePath, reflexAction } from '../../models/grid/environment.ts';
 import { rollOut } from '../../src/behavior/roll-out.ts';
 import type { DataSet, Example } from '../../src/core/data-set.ts';
 import { sha256 } from '../../src/core/hash.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { type Card, ORGANISMS, type Organism, openOrganism, organismFile, readCard } from './organism.ts';
 
 /** Float rounding may turn a board on which two choices are level: one in the smallest set of a card. */
@@ -41,9 +42,9 @@ describe.each(ORGANISMS)('%s', (organism) => {
     expect(sha256(bytes)).toBe(card.sha256);
     expect(bytes.length).toBe(card.bytes);
     expect(bytes.length).toBeLessThan(1e6);
-    for (const trace of ['site-packages', '/home/', '/usr/', '/opt/', '/work/', '/tmp/', '.py"']) {
-      expect(bytes.includes(trace), trace).toBe(false);
-    }
+    // Two folder names in a row; by chance, weights hold that once in a million files.
+    expect(bytes.toString('latin1')).not.toMatch(/[/\\][\w.-]{2,}[/\\][\w.-]{2,}/);
+    expect(bytes.includes('site-packages')).toBe(false);
     expect([card.format, `${card.family}/${card.name}`, card.licence]).toEqual([
       'mesascope-card/1',
       organism,
@@ -129,6 +130,13 @@ describe.each(ORGANISMS)('%s', (organism) => {
       episodes: 200,
       maxSteps: gridEnvironment.maxSteps,
       seed: 'organisms',
+    });
+    const random = seededRandom('organisms');
+    run.episodes.forEach(({ outcome, steps }, i) => {
+      const { agent, gem, halo } = gridEnvironment.rollOuts.start(random.fork(`episode-${i}`)).layout;
+      if (outcome !== 'neither') {
+        expect(steps).toBeGreaterThanOrEqual(oraclePath(agent, outcome === 'proxy' ? halo : gem).length);
+      }
     });
     const { intended, proxy, neither } = run.counts;
     switch (card.truth.pursues) {
