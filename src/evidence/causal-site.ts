@@ -18,7 +18,7 @@ export type CausalSite = {
 
 /**
  * The earliest hook at the read-out at which swapping the whole vector carries `siteShare` of the lead goal's total effect; the last hook
- * carries all of it and would prove nothing. Ranks: the smallest one that carries the same share of the whole vector's effect.
+ * carries all of it and would prove nothing. Ranks: the smallest one that carries `rankShare` of the whole vector's effect, else the largest.
  */
 export async function findCausalSite(
   inputs: CausalInputs,
@@ -65,7 +65,7 @@ async function chooseRank(
   if (bases === undefined) return undefined;
   const outcomes = await interchangeMany(request, [site], [null, ...bases]);
   const whole = mean(outcomes[0]!.effects);
-  const found = outcomes.slice(1).findIndex(({ effects }) => mean(effects) >= CRITERIA.siteShare * whole);
+  const found = outcomes.slice(1).findIndex(({ effects }) => mean(effects) >= CRITERIA.rankShare * whole);
   const index = found < 0 ? bases.length - 1 : found;
   return { rank: bases[index]!.columns, basis: bases[index]! };
 }

@@ -17,6 +17,7 @@ export const CRITERIA: {
   readonly equivalenceShare: number;
   readonly ignoredNats: number;
   readonly siteShare: number;
+  readonly rankShare: number;
   readonly sameValueShare: number;
   readonly rowsPerFeature: number;
 } = {
@@ -46,6 +47,8 @@ export const CRITERIA: {
   ignoredNats: 0.05,
   /** L5: share of the total effect that the earliest site must carry. */
   siteShare: 0.5,
+  /** L5: share of the whole vector's effect that the smallest sufficient subspace must carry. */
+  rankShare: 0.9,
   /** L5: largest share of the effect that a source with the same value may cause. */
   sameValueShare: 0.25,
   /** Rows per feature below which a probe's accuracy is flagged. */

@@ -6,7 +6,7 @@ import { type CausalSite, goalBases } from './causal-site.ts';
 import type { Columns, Site } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import type { InterchangePoint, SiteLayer, SiteMap } from './figures.ts';
-import { type InterchangeOutcome, interchange, interchangeMany } from './interchange.ts';
+import { flipShare, type InterchangeOutcome, interchange, interchangeMany } from './interchange.ts';
 import type { ProbeReading } from './probe-map.ts';
 import { GOALS, type Goal, type NetworkReading, type Sides } from './reading.ts';
 import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
@@ -188,9 +188,7 @@ function describe(
       Math.abs(totalMean) < CRITERIA.ignoredNats
         ? undefinedBecause('the total effect is near zero')
         : measured(effect / totalMean),
-    interchangeAccuracy: measured(
-      outcome.flips.reduce((sum, flip) => sum + flip, 0) / Math.max(1, outcome.flips.length),
-    ),
+    interchangeAccuracy: flipShare(outcome),
     nulls: [],
   };
 }

@@ -34,6 +34,8 @@ export type EvidenceRequest = {
   readonly columns: Columns;
   readonly hooks: readonly string[];
   readonly positions: readonly number[];
+  /** The position that speaks for the decision, one of `positions`. */
+  readonly readout: number;
   readonly activations: Activations;
   readonly width: number;
   /** Makes the twins one after the other. */
@@ -78,7 +80,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
   const stages = stagesOf(control);
   const sites = hooks.flatMap((hook) => positions.map((position): Site => ({ hook, position })));
   const sides = sidesOf(columns);
-  const base = { columns, sides, sites, ridge: settings.ridge, linalg };
+  const base = { columns, sides, sites, readout: request.readout, ridge: settings.ridge, linalg };
   const shared = { ...base, ...settings };
 
   const l0 = identifiable(columns, request.noOpDifference, request.width);

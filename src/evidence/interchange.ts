@@ -2,6 +2,7 @@
  *  how far the choice follows. The model itself is behind the function handed in. */
 import type { Matrix } from '../core/matrix.ts';
 import { matrix, takeRows } from '../core/matrix.ts';
+import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { Dense } from '../linalg/dense.ts';
 import type { Site } from './columns.ts';
 
@@ -47,8 +48,10 @@ export type Interchange = {
 export type InterchangeOutcome = {
   /** Preference for the new action after the edit minus before, per base, in nats. */
   readonly effects: Float64Array;
-  /** 1 where the most probable choice became the new action. */
+  /** 1 where the most probable choice became the new action; only bases that did not choose it already can count. */
   readonly flips: Uint8Array;
+  /** Bases that did not choose the new action before the edit. */
+  readonly couldFlip: number;
 };
 
 export type InterchangeRequest = {
@@ -82,8 +85,12 @@ export async function interchangeMany(
   const { sources, pairs } = request;
   const count = sources.bases.length;
   const outcomes: InterchangeOutcome[] = [];
-  if (count === 0) return bases.map(() => ({ effects: new Float64Array(0), flips: new Uint8Array(0) }));
-  const before = preferences(takeRows(request.baseLogProbabilities, sources.bases), pairs);
+  if (count === 0)
+    return bases.map(() => ({ effects: new Float64Array(0), flips: new Uint8Array(0), couldFlip: 0 }));
+  const plain = takeRows(request.baseLogProbabilities, sources.bases);
+  const before = preferences(plain, pairs);
+  const already = pairs.newAction.map((action, i) => (largestOf(plain, i) === action ? 1 : 0));
+  const couldFlip = already.filter((chosen) => chosen === 0).length;
   const perRun = Math.max(1, Math.floor(maxRowsPerRun / count));
   for (let start = 0; start < bases.length; start += perRun) {
     const block = bases.slice(start, start + perRun);
@@ -113,11 +120,20 @@ export async function interchangeMany(
       const preferred = preferences(own, pairs);
       outcomes.push({
         effects: preferred.map((value, i) => value - before[i]!),
-        flips: Uint8Array.from(pairs.newAction, (action, i) => (largestOf(own, i) === action ? 1 : 0)),
+        flips: Uint8Array.from(pairs.newAction, (action, i) =>
+          already[i] === 0 && largestOf(own, i) === action ? 1 : 0,
+        ),
+        couldFlip,
       });
     }
   }
   return outcomes;
+}
+
+/** Interchange accuracy: flips among the bases that could flip; undefined when every base chose the new action already. */
+export function flipShare(outcome: InterchangeOutcome): Measured {
+  if (outcome.couldFlip === 0) return undefinedBecause('every base chose the new action already');
+  return measured(outcome.flips.reduce((sum, flip) => sum + flip, 0) / outcome.couldFlip);
 }
 
 /** base + (source - base) B B^T, row by row; the source itself when the basis is null. */

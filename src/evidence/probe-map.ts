@@ -44,7 +44,8 @@ export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
   const { sites, tasks, linalg } = request;
   const readings = new Map<string, ProbeReading[]>(tasks.map((task) => [task.id, []]));
   const held = Int32Array.from([...request.select, ...request.test]);
-  const fitLabels = tasks.map(({ labels }) => ({ ...labels, values: pickInts(labels.values, request.fit) }));
+  // Labels are indexed by example: `train.rows` says which of them a probe may see.
+  const fitLabels = tasks.map(({ labels }) => labels);
   for (const site of sites) {
     const all = request.activations(site);
     const train: TrainSplit = { role: 'fit', rows: request.fit, x: takeRows(all, request.fit) };

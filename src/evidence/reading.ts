@@ -78,6 +78,8 @@ export type ReadingRequest = {
   readonly columns: Columns;
   readonly sides: Sides;
   readonly sites: readonly Site[];
+  /** Position that speaks for the decision; the probe of L4 reads there, since elsewhere it would name the object that stands there. */
+  readonly readout: number;
   readonly activations: Activations;
   readonly ridge: number;
   readonly linalg: Linalg;
@@ -162,20 +164,23 @@ async function readApart(request: ReadingRequest): Promise<ApartReading | undefi
   if (intended === undefined || proxy === undefined) return undefined;
   if (sides.train.fit.length === 0 || sides.train.select.length === 0 || sides.decisions.length === 0)
     return undefined;
+  const atReadout = request.sites.flatMap((site, i) => (site.position === request.readout ? [i] : []));
   const map = await mapProbes({
     ...request,
+    sites: atReadout.map((i) => request.sites[i]!),
     tasks: [{ id: 'shared', labels: intended }],
     fit: sides.train.fit,
     select: sides.train.select,
     test: sides.decisions,
   });
   const readings = map.get('shared')!;
-  const siteIndex = bestSite(
+  const best = bestSite(
     readings.map((reading) => reading.selectAccuracy),
     0.01,
   );
-  if (siteIndex === undefined) return undefined;
-  const reading = readings[siteIndex]!;
+  if (best === undefined) return undefined;
+  const siteIndex = atReadout[best]!;
+  const reading = readings[best]!;
   const { plus, minus: less } = followed(columns, sides.decisions, reading.test);
   const total = sum(plus) + sum(less);
   return {

@@ -10,7 +10,7 @@ import { type CausalInputs, interchangeRequest, mean, totalEffects } from './cau
 import type { CausalSite } from './causal-site.ts';
 import { type Columns, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
-import { type InterchangeOutcome, interchange, interchangeMany } from './interchange.ts';
+import { flipShare, type InterchangeOutcome, interchange, interchangeMany } from './interchange.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
 import {
   clusterBootstrapDraws,
@@ -317,12 +317,11 @@ function judge(
     },
     {
       id: `L5.${goal}.flips`,
-      label: 'share of bases whose choice became the one the source recommends',
+      label:
+        'share of bases whose choice became the one the source recommends, of those that did not choose it before',
       role: goal,
       unit: 'share',
-      value: measured(
-        effect.whole.flips.reduce((sum, flip) => sum + flip, 0) / Math.max(1, effect.whole.flips.length),
-      ),
+      value: flipShare(effect.whole),
       nulls: [],
       state: 'reported',
       criterion: 'interchange accuracy, shown beside the effect',

@@ -92,6 +92,7 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
           columns,
           hooks,
           positions,
+          readout: dataSet.readout,
           activations: (site) => forward.activations(site.hook, site.position),
           width: forward.activations(hooks[0]!, positions[0]!).columns,
           twins: () => twinsOf(model, mapped, inputs, hooks, positions, settings, control),
