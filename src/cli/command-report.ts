@@ -12,10 +12,10 @@ export type ReportOptions = { readonly run: string; readonly out?: string; reado
 export async function reportCommand(options: ReportOptions, context: CommandContext): Promise<ExitCode> {
   const folder = await findRun(options.run, context.workingFolder);
   const { readRecord } = await import('../record/read.ts');
-  const { renderReport } = await import('../report/render-report.ts');
+  const { renderReport } = await import('../report/render.ts');
   const { loadReportAssets } = await import('./report-assets.ts');
   const record = await readRecord(path.join(folder, RECORD_FILE));
-  const page = renderReport(record, await loadReportAssets());
+  const page = renderReport(record, { assets: await loadReportAssets() });
   const file = path.resolve(context.workingFolder, options.out ?? path.join(folder, REPORT_FILE));
   await mkdir(path.dirname(file), { recursive: true });
   const unfinished = `${file}.${process.pid}.unfinished`;

@@ -4,16 +4,13 @@ import path from 'node:path';
 import { throwIfAborted } from '../core/errors.ts';
 import type { Experiment } from '../pipeline/experiment.ts';
 import { runExperiment } from '../pipeline/run-experiment.ts';
-import { renderReport } from '../report/render-report.ts';
+import { renderReport } from '../report/render.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import type { CommandContext } from './context.ts';
 import { outcomeOf, type RunOutcome } from './outcome.ts';
 import { loadReportAssets } from './report-assets.ts';
-import { RECORD_FILE, REPORT_FILE, writeRun } from './run-folder.ts';
+import { CACHE_FOLDER, RECORD_FILE, REPORT_FILE, writeRun } from './run-folder.ts';
 import { shownPath } from './words.ts';
-
-/** Activations that later runs can use again; below the working folder, and ignored by git. */
-const CACHE_FOLDER = '.mesascope/cache';
 
 export type ExecuteOptions = {
   readonly name: string;
@@ -36,7 +33,7 @@ export async function execute(
     const cacheFolder = path.join(workingFolder, CACHE_FOLDER);
     const record = await runExperiment(experiment, { name, control, command, cacheFolder });
     throwIfAborted(control.signal);
-    const page = renderReport(record, await loadReportAssets());
+    const page = renderReport(record, { assets: await loadReportAssets() });
     await writeRun(folder, record, page);
     return outcomeOf(record, {
       record: shownPath(path.join(folder, RECORD_FILE), workingFolder),

@@ -10,6 +10,8 @@ export const REPORTS_FOLDER = 'reports';
 export const RECORD_FILE = 'run.json';
 export const REPORT_FILE = 'report.html';
 
+/** Activations that later runs can use again; below the working folder, and ignored by git. */
+export const CACHE_FOLDER = '.mesascope/cache';
 const UNFINISHED = '.unfinished-';
 
 export type RunFolder = {
