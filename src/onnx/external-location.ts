@@ -3,7 +3,7 @@ import { MesascopeError } from '../core/errors.ts';
 
 /**
  * Throws `EXTERNAL_DATA_PATH` unless `location` is a relative path that stays inside the model's folder on every
- * platform: no leading slash, drive letter or backslash, no `..` or `.` part, no NUL.
+ * platform: no leading slash, drive letter or backslash, no `..` part, no NUL.
  *
  * ONNX Runtime's own marker for "an address in this process's memory" (`_ORT_MEM_ADDR_`, onnxruntime
  * core/framework/tensorprotoutils.h) is refused as well: written into a file it would name arbitrary memory.
@@ -11,7 +11,7 @@ import { MesascopeError } from '../core/errors.ts';
 export function checkExternalLocation(location: string): void {
   const parts = location.split('/');
   const bad =
-    parts.some((part) => part === '' || part === '.' || part === '..') ||
+    parts.some((part) => part === '' || part === '..') ||
     /^[A-Za-z]:/.test(location) ||
     location.includes('\\') ||
     location.includes('\0') ||
