@@ -1,0 +1,259 @@
+/** @file onnx: hook points of a model under canonical names, found from the structure of its graph; trusts no name in it. */
+import type { HookMap, HookPoint, MissingHook, ModelIndex } from './contract.ts';
+import { type AxisSizes, bestPlaced, type Layout } from './structure-axes.ts';
+import { type Block, type Branch, blocksOf, normAfter } from './structure-blocks.ts';
+import { logitsOf } from './structure-ends.ts';
+import { type Structure, structureOf } from './structure-facts.ts';
+import { type ResidualSum, residualChain } from './structure-residual.ts';
+
+export type { HookMap, HookPoint, MissingHook } from './contract.ts';
+
+type Hook = HookPoint | MissingHook;
+
+/**
+ * The hook points of a model, in order of computation; those that its graph cannot offer are listed with the reason.
+ *
+ * | name | value |
+ * | --- | --- |
+ * | `embed` | what enters the first block (the same value as `blocks.0.resid_pre`) |
+ * | `blocks.{i}.resid_pre` | the stream as block i takes it |
+ * | `blocks.{i}.attn_out`, `mlp_out` | what attention and MLP add to it, output bias (and scale or norm, if any) included |
+ * | `blocks.{i}.resid_mid` | the stream between attention and MLP (sequential blocks) |
+ * | `blocks.{i}.resid_post` | the stream after the block; `resid_pre` of the next block is the same value |
+ * | `blocks.{i}.q`, `k`, `v` | projections with bias, before rotary positions and scale; k and v of grouped queries unrepeated |
+ * | `blocks.{i}.attn_scores` | what the softmax takes: scaled and masked |
+ * | `blocks.{i}.pattern` | attention probabilities |
+ * | `blocks.{i}.z` | pattern times v, per head, before the output projection |
+ * | `blocks.{i}.mlp_pre`, `mlp_post` | what the nonlinearity takes (in a gated MLP, the gate), and what the last product takes |
+ * | `final_norm` | the stream's last norm, where it is not part of a block |
+ * | `logits` | the output that is a product of the stream |
+ *
+ * Identities: pre-norm `resid_mid = resid_pre + attn_out`, `resid_post = resid_mid + mlp_out`; parallel `resid_post =
+ * resid_pre + attn_out + mlp_out`. In post-norm blocks the stream is what leaves the norms, and two more hooks hold what
+ * enters them: `resid_mid_sum = resid_pre + attn_out`, `resid_mid = norm(resid_mid_sum)`, `resid_post_sum = resid_mid +
+ * mlp_out`, `resid_post = norm(resid_post_sum)`. `residualIdentities` lists the ones that hold for a map.
+ *
+ * Work is bounded by a multiple of the graph's size; a graph too entangled for that gets fewer hooks, never a hang.
+ * Throws `MODEL_CORRUPT` when a small stored tensor does not hold what it states.
+ */
+export function findHookPoints(index: ModelIndex): HookMap {
+  const structure = structureOf(index);
+  const chain = residualChain(structure);
+  const [first] = chain;
+  const rank = first === undefined ? undefined : structure.facts[first.value]!.dims?.length;
+  if (first === undefined || (rank !== undefined && rank !== 2 && rank !== 3)) {
+    return { blocks: [], hooks: [], width: undefined, noResidual: whyNone(index, structure, rank) };
+  }
+  const blocks = blocksOf(structure, chain);
+  const naming = new Naming(structure, { batch: structure.batch, position: positionSize(blocks) });
+  naming.add('embed', 'stream', [first.stream], PLAIN);
+  blocks.forEach((block, i) => nameBlock(naming, { block, i, next: blocks[i + 1]?.sums[0]?.sum }));
+  nameEnds(naming, blocks.at(-1)!);
+  return {
+    blocks: blocks.map(({ kind, norm }, i) => ({ index: i, kind, norm })),
+    hooks: naming.hooks,
+    width: naming.width ?? structure.facts[first.value]!.dims?.at(-1),
+    noResidual: undefined,
+  };
+}
+
+function whyNone(index: ModelIndex, structure: Structure, rank: number | undefined): string {
+  if (rank !== undefined) {
+    return `No residual stream: the sums in this graph that add a value to a function of itself have ${rank} axes, as feature maps do, not [batch, position, width].`;
+  }
+  if (structure.graph.unordered > 0) {
+    return `No residual stream: ${structure.graph.unordered} nodes of this graph wait for each other, so it cannot be followed.`;
+  }
+  if (structure.budget.steps < 0) {
+    return 'No residual stream was found within the work limit: the graph is too entangled to follow.';
+  }
+  const nested = index.nodes.some((node) => Object.values(node.attributes).some(({ hasGraph }) => hasGraph));
+  const hidden =
+    index.functions > 0
+      ? ' (bodies of functions were not looked into)'
+      : nested
+        ? ' (bodies of If, Loop and Scan were not looked into)'
+        : '';
+  return `No residual stream: no sum in this graph adds a value to a function of itself${hidden}.`;
+}
+
+function positionSize(blocks: readonly Block[]): number | undefined {
+  for (const { sums } of blocks) {
+    for (const { branches } of sums) {
+      for (const branch of branches) {
+        if (branch.kind === 'attention' && branch.parts.positions !== undefined)
+          return branch.parts.positions;
+      }
+    }
+  }
+  return undefined;
+}
+
+const PLAIN = 'the graph keeps this value only in a layout without separate batch and position axes';
+const HEADS = 'the graph keeps this value only in layouts whose axes cannot be told apart';
+
+/** Collects hooks in order, each name once. */
+class Naming {
+  readonly hooks: Hook[] = [];
+  readonly structure: Structure;
+  readonly #sizes: AxisSizes;
+
+  constructor(structure: Structure, sizes: AxisSizes) {
+    this.structure = structure;
+    this.#sizes = sizes;
+  }
+
+  /** Width of the stream, from the first hook on it. */
+  get width(): number | undefined {
+    const [embed] = this.hooks;
+    return embed?.state === 'available' ? embed.width : undefined;
+  }
+
+  /** The best laid out of `values` under `name`, or unavailable for `otherwise`. */
+  add(name: string, layout: Layout, values: readonly number[], otherwise: string): void {
+    const placed = bestPlaced(this.structure, values, { layout, sizes: this.#sizes });
+    if (placed === undefined) {
+      const fused = values.some((value) => this.structure.graph.names[value] === undefined);
+      this.miss(
+        name,
+        fused ? 'it exists only inside a fused operator, which does not hand it out' : otherwise,
+      );
+      return;
+    }
+    const { axes, width } = placed;
+    const value = this.structure.graph.names[placed.value]!;
+    this.hooks.push({ state: 'available', name, value, axes, width });
+  }
+
+  miss(name: string, reason: string): void {
+    this.hooks.push({ state: 'unavailable', name, reason });
+  }
+}
+
+function nameBlock(
+  naming: Naming,
+  { block, i, next }: { readonly block: Block; readonly i: number; readonly next: ResidualSum | undefined },
+): void {
+  const name = (part: string): string => `blocks.${i}.${part}`;
+  const { sums } = block;
+  naming.add(name('resid_pre'), 'stream', [sums[0]!.sum.stream], PLAIN);
+  const branches = sums.flatMap(({ branches: all }) => all);
+  const attention = branches.filter((branch) => branch.kind === 'attention' && !branch.parts.cross);
+  const own = attention.length > 0 ? attention : branches.filter((branch) => branch.kind === 'attention');
+  const isAttentionSum = (at: number): boolean => sums[at]!.branches.some(({ kind }) => kind === 'attention');
+  nameAttention(naming, name, own);
+  nameAdded(naming, name('attn_out'), { added: own, sums: block.sums, none: 'this block has no attention' });
+  if (block.kind === 'parallel') {
+    naming.miss(
+      name('resid_mid'),
+      'attention and MLP of this block read the same stream, so nothing lies between them',
+    );
+  } else if (sums.length === 1) {
+    const missing = isAttentionSum(0) ? 'MLP' : 'attention';
+    naming.miss(name('resid_mid'), `this block has no ${missing}, so nothing lies between the two`);
+  } else nameStream(naming, name('resid_mid'), sums[0]!.sum, sums[1]!.sum, undefined);
+  const cross = branches.filter((branch) => branch.kind === 'attention' && !own.includes(branch));
+  if (cross.length > 0) {
+    nameAdded(naming, name('cross_attn_out'), { added: cross, sums: block.sums, none: '' });
+    const after = sums.findIndex(({ branches: all }) => all.some((branch) => cross.includes(branch)));
+    const following = sums[after + 1]?.sum;
+    if (following !== undefined)
+      nameStream(naming, name('resid_cross'), sums[after]!.sum, following, undefined);
+  }
+  const mlp = branches.filter((branch) => branch.kind === 'mlp');
+  nameMlp(naming, name, mlp);
+  nameAdded(naming, name('mlp_out'), { added: mlp, sums: block.sums, none: 'this block has no MLP' });
+  nameStream(naming, name('resid_post'), sums.at(-1)!.sum, next, block.end);
+}
+
+/** The stream behind `sum`: what the next sum takes, which is the sum itself unless a norm, scale or bias lies between. */
+function nameStream(
+  naming: Naming,
+  name: string,
+  sum: ResidualSum,
+  next: ResidualSum | undefined,
+  end: number | undefined,
+): void {
+  const crossed = next === undefined ? end !== undefined : next.crossed !== 'nothing';
+  if (!crossed) naming.add(name, 'stream', [sum.value], PLAIN);
+  else {
+    naming.add(`${name}_sum`, 'stream', [sum.value], PLAIN);
+    naming.add(name, 'stream', [next?.stream ?? end!], PLAIN);
+  }
+}
+
+function nameAdded(
+  naming: Naming,
+  name: string,
+  {
+    added,
+    sums,
+    none,
+  }: { readonly added: readonly Branch[]; readonly sums: Block['sums']; readonly none: string },
+): void {
+  const [branch] = added;
+  if (branch === undefined) naming.miss(name, none);
+  else if (added.length > 1)
+    naming.miss(name, `the block adds ${added.length} such terms, so none of them is the one`);
+  else if (sums.some(({ sum, branches }) => sum.hasBias && branches.includes(branch))) {
+    naming.miss(
+      name,
+      'its bias is added together with the residual, so the graph has no value with the bias and without the stream',
+    );
+  } else naming.add(name, 'stream', [branch.value], PLAIN);
+}
+
+function nameAttention(naming: Naming, name: (part: string) => string, added: readonly Branch[]): void {
+  const [branch] = added;
+  if (branch?.kind !== 'attention') {
+    for (const part of ['q', 'k', 'v', 'attn_scores', 'pattern', 'z'])
+      naming.miss(name(part), 'this block has no attention');
+    return;
+  }
+  const { parts } = branch;
+  const inside =
+    parts.fused === undefined
+      ? 'no product of two activations was found before the softmax'
+      : `attention is one operator here (${parts.fused}), which does not hand it out`;
+  for (const part of ['q', 'k', 'v'] as const) {
+    if (parts[part].length === 0) naming.miss(name(part), inside);
+    else naming.add(name(part), 'heads', parts[part], HEADS);
+  }
+  const folded = 'the graph folds heads into the batch axis here';
+  if (parts.fused !== undefined) {
+    naming.miss(name('attn_scores'), inside);
+    naming.miss(name('pattern'), inside);
+  } else {
+    naming.add(name('attn_scores'), 'pattern', parts.scores, folded);
+    naming.add(name('pattern'), 'pattern', parts.pattern, folded);
+  }
+  naming.add(name('z'), 'heads', parts.z, HEADS);
+}
+
+function nameMlp(naming: Naming, name: (part: string) => string, added: readonly Branch[]): void {
+  const [branch] = added;
+  for (const part of ['pre', 'post'] as const) {
+    if (branch?.kind !== 'mlp') naming.miss(name(`mlp_${part}`), 'this block has no MLP');
+    else {
+      const found = branch.parts[part];
+      if ('reason' in found) naming.miss(name(`mlp_${part}`), found.reason);
+      else naming.add(name(`mlp_${part}`), 'stream', found.values, PLAIN);
+    }
+  }
+}
+
+function nameEnds(naming: Naming, last: Block): void {
+  const end = last.end ?? last.sums.at(-1)!.sum.value;
+  const norm = normAfter(naming.structure, end);
+  if (norm === undefined) {
+    naming.miss(
+      'final_norm',
+      last.norm === 'post'
+        ? 'the last norm belongs to the last block (its resid_post)'
+        : 'no norm follows the last block',
+    );
+  } else naming.add('final_norm', 'stream', [norm], PLAIN);
+  const logits = logitsOf(naming.structure, end);
+  if ('reason' in logits) naming.miss('logits', logits.reason);
+  else naming.add('logits', 'logits', [logits.value], 'the axes of the output cannot be told apart');
+}

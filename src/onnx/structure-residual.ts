@@ -1,0 +1,166 @@
+/** @file onnx: finds the residual stream of a graph: the longest chain of sums of a value and a function of it. */
+import type { Structure } from './structure-facts.ts';
+import type { GraphNode } from './structure-graph.ts';
+import {
+  activationInputs,
+  isActivation,
+  producerOf,
+  reachesThroughHeavy,
+  stepBack,
+} from './structure-steps.ts';
+
+/** One sum u + f(u) + ...; all values have one shape. */
+export type ResidualSum = {
+  /** The sum itself. */
+  readonly value: number;
+  /** The term that carries the stream, as it enters the sum. */
+  readonly stream: number;
+  /** The other activations among the terms: what the block adds. */
+  readonly branches: readonly number[];
+  /** True when something that is not an activation is added as well (a bias that the exporter moved here). */
+  readonly hasBias: boolean;
+  /** The sum before it in the chain, and what lies between that sum and `stream`. */
+  readonly previous: ResidualSum | undefined;
+  readonly crossed: 'nothing' | 'affine' | 'norm';
+};
+
+/** Longest walk back along a stream between two sums. */
+const MAX_WALK = 64;
+/** Most terms of one sum that is written as nested additions. */
+const MAX_TERMS = 12;
+/** What one step back costs at most, in looks at nodes (recognising a spelled-out norm is the dear part). */
+const STEP_COST = 16;
+
+/**
+ * The residual stream as its sums, first to last; empty when the graph has none.
+ *
+ * A sum belongs to a stream when one of its terms u, or what u was before norms and rearrangements, is also where the
+ * other terms come from, through at least one product. The longest chain of such sums is the stream.
+ */
+export function residualChain(structure: Structure): readonly ResidualSum[] {
+  const { graph } = structure;
+  const found = new Map<number, { readonly sum: ResidualSum; readonly length: number }>();
+  let best: { readonly sum: ResidualSum; readonly length: number } | undefined;
+  for (const node of graph.nodes) {
+    if (structure.budget.steps < 0) break;
+    if (!isSumOfActivations(structure, node) || isInnerSum(structure, node)) continue;
+    const sum = residualSum(structure, node, (value) => found.get(value)?.sum);
+    if (sum === undefined) continue;
+    const length = 1 + (sum.previous === undefined ? 0 : found.get(sum.previous.value)!.length);
+    found.set(sum.value, { sum, length });
+    if (best === undefined || length >= best.length) best = { sum, length };
+  }
+  const chain: ResidualSum[] = [];
+  for (let at = best?.sum; at !== undefined; at = at.previous) chain.push(at);
+  return chain.reverse();
+}
+
+function isSumOfActivations(structure: Structure, node: GraphNode): boolean {
+  if (node.op !== 'Add' && node.op !== 'Sum') return false;
+  const value = node.outputs[0];
+  if (value === undefined || value < 0 || !structure.facts[value]!.isFloat) return false;
+  const inputs = activationInputs(structure, node);
+  return (
+    inputs.length >= 2 &&
+    inputs.length <= MAX_TERMS &&
+    inputs.every((term) => sameShape(structure, term, value))
+  );
+}
+
+function sameShape(structure: Structure, a: number, b: number): boolean {
+  const left = structure.facts[a]!.dims;
+  const right = structure.facts[b]!.dims;
+  if (left === undefined || right === undefined) return true;
+  return left.length === right.length && left.every((size, i) => size === right[i]);
+}
+
+/** True when the sum is only a part of a larger one: `x + attention` in `(x + attention) + mlp`, read by nothing else. */
+function isInnerSum(structure: Structure, node: GraphNode): boolean {
+  const value = node.outputs[0]!;
+  const reader = soleReader(structure, value);
+  return reader !== undefined && isSumOfActivations(structure, reader) && reader.outputs[0] !== value;
+}
+
+function soleReader(structure: Structure, value: number): GraphNode | undefined {
+  const { graph } = structure;
+  const readers = graph.consumers[value]!;
+  return readers.length !== 1 || graph.outputs.has(value) ? undefined : graph.nodes[readers[0]!];
+}
+
+function residualSum(
+  structure: Structure,
+  node: GraphNode,
+  earlier: (value: number) => ResidualSum | undefined,
+): ResidualSum | undefined {
+  const { terms, hasBias } = termsOf(structure, node);
+  const order = structure.graph.producer;
+  // The stream is older than what is computed from it, so the right term is nearly always the first one tried.
+  for (const stream of [...terms].sort((a, b) => order[a]! - order[b]!)) {
+    const branches = terms.filter((term) => term !== stream);
+    const { source, previous, crossed } = walkBack(structure, stream, { branches, earlier });
+    if (source === undefined) continue;
+    return { value: node.outputs[0]!, stream, branches, hasBias, previous, crossed };
+  }
+  return undefined;
+}
+
+/** The terms of a sum, those of sums inside it that nothing else reads included. */
+function termsOf(structure: Structure, node: GraphNode): { terms: readonly number[]; hasBias: boolean } {
+  const terms: number[] = [];
+  let hasBias = false;
+  const open = [node];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    for (const value of at.inputs) {
+      if (value < 0) continue;
+      if (!isActivation(structure, value)) {
+        hasBias = true;
+        continue;
+      }
+      const inner = producerOf(structure, value);
+      const nested =
+        inner !== undefined &&
+        terms.length + open.length < MAX_TERMS &&
+        isSumOfActivations(structure, inner) &&
+        soleReader(structure, value) !== undefined;
+      if (nested) open.push(inner);
+      else if (!terms.includes(value)) terms.push(value);
+    }
+  }
+  return { terms, hasBias };
+}
+
+/** Walks back from a term until all branches are known to come from it, then on to the sum before. */
+function walkBack(
+  structure: Structure,
+  term: number,
+  context: {
+    readonly branches: readonly number[];
+    readonly earlier: (value: number) => ResidualSum | undefined;
+  },
+): {
+  readonly source: number | undefined;
+  readonly previous: ResidualSum | undefined;
+  readonly crossed: ResidualSum['crossed'];
+} {
+  let source: number | undefined;
+  let crossed: ResidualSum['crossed'] = 'nothing';
+  let at = term;
+  for (let steps = 0; steps < MAX_WALK && structure.budget.steps >= 0; steps++) {
+    const here = at;
+    if (
+      source === undefined &&
+      context.branches.every((branch) => reachesThroughHeavy(structure, here, branch))
+    ) {
+      source = here;
+    }
+    const sum = context.earlier(here);
+    if (sum !== undefined) return { source, previous: sum, crossed };
+    structure.budget.steps -= STEP_COST;
+    const step = stepBack(structure, here);
+    if (step === undefined) break;
+    if (step.crossed === 'norm') crossed = 'norm';
+    else if (step.crossed === 'affine' && crossed === 'nothing') crossed = 'affine';
+    at = step.from;
+  }
+  return { source, previous: undefined, crossed: 'nothing' };
+}
