@@ -103,8 +103,8 @@ export type ReadLimits = {
   readonly maxInitializers: number;
   /** Declared graph inputs, outputs and value_info entries together. */
   readonly maxValues: number;
-  /** Attributes of one node. */
-  readonly maxAttributes: number;
+  /** Inputs, outputs, attributes (and the numbers in them), sub-graphs and metadata entries of all nodes together. */
+  readonly maxParts: number;
   /** Graphs within graphs. */
   readonly maxDepth: number;
   readonly maxRank: number;

@@ -3,6 +3,7 @@ import { MesascopeError } from '../core/errors.ts';
 import type { ByteRange, ModelIndex, ReadLimits } from './contract.ts';
 import { MODEL, OPSET } from './fields.ts';
 import {
+  countParts,
   decodeMetadata,
   emptyGraph,
   type MetadataEntry,
@@ -10,7 +11,7 @@ import {
   readGraphPiece,
   readMetadataEntry,
 } from './read-graph.ts';
-import { corrupt, lenientText, WireCursor } from './wire-read.ts';
+import { corrupt, lenientText, overLimit, WireCursor } from './wire-read.ts';
 
 export type { ModelIndex, NodeView, ReadLimits, TensorView, ValueInfo } from './contract.ts';
 
@@ -19,7 +20,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxNodes: 200_000,
   maxInitializers: 200_000,
   maxValues: 500_000,
-  maxAttributes: 1_000,
+  maxParts: 4_000_000,
   maxDepth: 16,
   maxRank: 32,
   maxNameBytes: 65_536,
@@ -52,6 +53,7 @@ export function indexModel(
     nodes: 0,
     initializers: 0,
     values: 0,
+    parts: 0,
   };
   const graph = emptyGraph();
   const graphPieces: ByteRange[] = [];
@@ -64,18 +66,20 @@ export function indexModel(
   const cursor = new WireCursor(bytes, { start: 0, end: bytes.length });
   while (cursor.next()) {
     if (cursor.isLength(MODEL.graph)) {
+      countParts(reading, 1);
       graphPieces.push(cursor.range);
       readGraphPiece(reading, cursor.range, graph, 0);
     } else if (cursor.isVarint(MODEL.irVersion)) irVersion = cursor.int();
     else if (cursor.isLength(MODEL.producerName)) {
       producer = lenientText(bytes, cursor.range, limits.maxNameBytes);
     } else if (cursor.isLength(MODEL.opsetImport)) {
-      if (++opsetCount > MAX_OPSETS)
-        throw corrupt('more operator domains than any model has', cursor.tagStart);
+      if (++opsetCount > MAX_OPSETS) throw overLimit('more operator domains', MAX_OPSETS);
       const { domain, version } = readOpset(bytes, cursor.range, limits);
       opsets[domain] = version;
-    } else if (cursor.isLength(MODEL.metadataProps)) metadata.push(readMetadataEntry(bytes, cursor.range));
-    else if (cursor.isLength(MODEL.functions)) functions++;
+    } else if (cursor.isLength(MODEL.metadataProps)) {
+      countParts(reading, 1);
+      metadata.push(readMetadataEntry(bytes, cursor.range));
+    } else if (cursor.isLength(MODEL.functions)) functions++;
   }
   const [graphRange] = graphPieces;
   if (graphRange === undefined) throw corrupt('no graph in the whole file', bytes.length);

@@ -28,6 +28,7 @@ export type Reading = {
   nodes: number;
   initializers: number;
   values: number;
+  parts: number;
 };
 
 /** A graph's own parts, gathered over all the pieces that a file holds of it. */
@@ -75,6 +76,14 @@ export function readGraphPiece(reading: Reading, range: ByteRange, graph: GraphP
   }
 }
 
+/** Counts what costs far more memory than the two bytes it may take in a file. Throws `MODEL_LIMIT`. */
+export function countParts(reading: Reading, count: number): void {
+  reading.parts += count;
+  if (reading.parts > reading.limits.maxParts) {
+    throw overLimit('more inputs, outputs, attributes and metadata', reading.limits.maxParts);
+  }
+}
+
 function countInitializer(reading: Reading): ReadLimits {
   const { limits } = reading;
   if (++reading.initializers > limits.maxInitializers)
@@ -102,18 +111,15 @@ function readNode(reading: Reading, range: ByteRange, index: number, depth: numb
   let name = '';
   let opType = '';
   let domain = '';
-  let attributeCount = 0;
   let hasGraph = false;
   while (cursor.next()) {
+    countParts(reading, 1);
     if (cursor.isLength(NODE.input)) inputs.push(cursor.text(limits.maxNameBytes));
     else if (cursor.isLength(NODE.output)) outputs.push(cursor.text(limits.maxNameBytes));
     else if (cursor.isLength(NODE.name)) name = cursor.text(limits.maxNameBytes);
     else if (cursor.isLength(NODE.opType)) opType = cursor.text(limits.maxNameBytes);
     else if (cursor.isLength(NODE.domain)) domain = cursor.text(limits.maxNameBytes);
     else if (cursor.isLength(NODE.attribute)) {
-      if (++attributeCount > limits.maxAttributes) {
-        throw overLimit('more attributes on one node', limits.maxAttributes);
-      }
       const attribute = readAttribute(reading, cursor.range, captures, depth);
       hasGraph ||= attribute.hasGraph;
       attributes[attribute.name] = attribute;
@@ -167,7 +173,6 @@ function readAttribute(reading: Reading, range: ByteRange, captures: Set<string>
   const cursor = new WireCursor(bytes, range);
   const ints: number[] = [];
   const floats: number[] = [];
-  const subGraph = emptyGraph();
   let name = '';
   let type = 0;
   let int: number | undefined;
@@ -175,6 +180,7 @@ function readAttribute(reading: Reading, range: ByteRange, captures: Set<string>
   let string: string | undefined;
   let tensor: TensorView | undefined;
   let hasGraph = false;
+  let subGraph: GraphParts | undefined;
   while (cursor.next()) {
     if (cursor.isLength(ATTRIBUTE.name)) name = cursor.text(limits.maxNameBytes);
     else if (cursor.isVarint(ATTRIBUTE.type)) type = cursor.int();
@@ -182,7 +188,7 @@ function readAttribute(reading: Reading, range: ByteRange, captures: Set<string>
     else if (cursor.field === ATTRIBUTE.float && cursor.wire === 5) float = cursor.float32();
     else if (cursor.isLength(ATTRIBUTE.string)) string = lenientText(bytes, cursor.range, MAX_TEXT_BYTES);
     else if (cursor.field === ATTRIBUTE.ints) {
-      pushInts(cursor, ints, { count: Number.POSITIVE_INFINITY, what: 'integers' });
+      pushInts(cursor, ints, { count: limits.maxParts, what: 'integers' });
     } else if (cursor.field === ATTRIBUTE.floats) pushFloats(cursor, floats);
     else if (cursor.isLength(ATTRIBUTE.tensor)) {
       if (tensor !== undefined) {
@@ -196,6 +202,7 @@ function readAttribute(reading: Reading, range: ByteRange, captures: Set<string>
     else if (cursor.isLength(ATTRIBUTE.graph)) {
       // One graph in two pieces is one graph; `graphs` are graphs of their own.
       hasGraph = true;
+      subGraph ??= emptyGraph();
       readSubGraph(reading, cursor.range, subGraph, depth + 1);
     } else if (cursor.isLength(ATTRIBUTE.graphs)) {
       hasGraph = true;
@@ -204,7 +211,8 @@ function readAttribute(reading: Reading, range: ByteRange, captures: Set<string>
       addCaptures(reading, own, captures);
     }
   }
-  addCaptures(reading, subGraph, captures);
+  if (subGraph !== undefined) addCaptures(reading, subGraph, captures);
+  countParts(reading, ints.length + floats.length);
   // Writers of proto3 habits leave zeros and empty lists out; the stated type tells which value was meant.
   if (type === ATTRIBUTE_TYPE.int) int ??= 0;
   if (type === ATTRIBUTE_TYPE.float) float ??= 0;
@@ -222,6 +230,7 @@ function readAttribute(reading: Reading, range: ByteRange, captures: Set<string>
 }
 
 function readSubGraph(reading: Reading, range: ByteRange, graph: GraphParts, depth: number): void {
+  countParts(reading, 1);
   if (depth > reading.limits.maxDepth) throw overLimit('deeper graphs', reading.limits.maxDepth);
   readGraphPiece(reading, range, graph, depth);
 }

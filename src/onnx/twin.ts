@@ -2,10 +2,11 @@
 import { MesascopeError } from '../core/errors.ts';
 import { seededRandom } from '../core/random.ts';
 import type { ModelIndex, ReadLimits, TensorView } from './contract.ts';
+import { copiesOf } from './equal-tensors.ts';
 import { indexModel } from './index-model.ts';
 import { inlineWeights } from './inline-weights.ts';
 import { permuteTensor } from './permute-tensor.ts';
-import { type ExternalReader, readTensor, storedBytes, valueCount } from './read-tensor.ts';
+import { type ExternalReader, readTensor, valueCount } from './read-tensor.ts';
 import { storedTensors } from './stored-tensors.ts';
 import { type WeightRole, weightRoles } from './weight-roles.ts';
 
@@ -23,7 +24,7 @@ const NO_LIMITS: ReadLimits = {
   maxNodes: Number.POSITIVE_INFINITY,
   maxInitializers: Number.POSITIVE_INFINITY,
   maxValues: Number.POSITIVE_INFINITY,
-  maxAttributes: Number.POSITIVE_INFINITY,
+  maxParts: Number.POSITIVE_INFINITY,
   maxDepth: 64,
   maxRank: Number.POSITIVE_INFINITY,
   maxNameBytes: Number.POSITIVE_INFINITY,
@@ -71,42 +72,18 @@ function permutedNames(
     role === 'other' ||
     (role === 'norm' && keep?.norms !== false) ||
     (role === 'embedding' && keep?.embeddings !== false);
-  const tables = [...roles].filter(([, role]) => role === 'embedding').map(([name]) => stored.get(name)!);
-  const chosen: string[] = [];
-  for (const [name, role] of roles) {
-    const tensor = stored.get(name)!;
-    if (keeps(role) || valueCount(tensor.dims) < 2) continue;
-    if (role === 'matrix' && keeps('embedding') && tables.some((table) => isCopy(index, table, tensor)))
-      continue;
-    if (role === 'embedding' && isMask(index, tensor)) continue;
-    chosen.push(name);
-  }
-  return chosen;
-}
-
-/** Whether `matrix` holds the values of `table`, as it is or transposed, bit for bit. */
-function isCopy(index: ModelIndex, table: TensorView, matrix: TensorView): boolean {
-  if (table.data.kind !== 'raw' || matrix.data.kind !== 'raw' || table.dataType !== matrix.dataType)
-    return false;
-  const [rows, columns] = table.dims;
-  if (table.dims.length !== 2 || matrix.dims.length !== 2) return false;
-  const [a, b] = [storedBytes(index, table, undefined), storedBytes(index, matrix, undefined)];
-  const unit = a.length / (rows! * columns!);
-  if (a.length !== b.length || !Number.isInteger(unit) || unit === 0) return false;
-  const same = matrix.dims[0] === rows && matrix.dims[1] === columns;
-  const turned = matrix.dims[0] === columns && matrix.dims[1] === rows;
-  return (
-    (same && equalAt((i) => i)) ||
-    (turned && equalAt((i) => (i % columns!) * rows! + Math.floor(i / columns!)))
-  );
-
-  function equalAt(place: (i: number) => number): boolean {
-    for (let i = 0; i < a.length / unit; i++) {
-      const [from, to] = [i * unit, place(i) * unit];
-      for (let k = 0; k < unit; k++) if (a[from + k] !== b[to + k]) return false;
-    }
-    return true;
-  }
+  const withRole = (role: WeightRole): TensorView[] =>
+    [...roles].filter(([, own]) => own === role).map(([name]) => stored.get(name)!);
+  const copies = keeps('embedding')
+    ? copiesOf(index, withRole('embedding'), withRole('matrix'))
+    : new Set<TensorView>();
+  return [...roles]
+    .filter(([name, role]) => {
+      const tensor = stored.get(name)!;
+      if (keeps(role) || valueCount(tensor.dims) < 2 || copies.has(tensor)) return false;
+      return role !== 'embedding' || !isMask(index, tensor);
+    })
+    .map(([name]) => name);
 }
 
 /** A table that holds -inf or a number of that size is an attention mask: no learned table does. */

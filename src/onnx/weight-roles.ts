@@ -24,6 +24,9 @@ const FLOATING: ReadonlySet<number> = new Set([
 /** Views of a part of a tensor; what reads them reads the tensor. */
 const PART_OPS = new Set([...LAYOUT_OPS, 'Slice', 'Split', 'Concat', 'DequantizeLinear']);
 
+/** Tensors joined into one; more are no weight of any exporter, and following them would cost the square of their number. */
+const MAX_PARTS = 64;
+
 const M = 'matrix';
 const B = 'bias';
 const N = 'norm';
@@ -85,7 +88,11 @@ export function weightRoles(index: ModelIndex): ReadonlyMap<string, WeightRole> 
     if (PART_OPS.has(opType)) {
       const from = [...new Set(inputs.flatMap((name) => sources.get(name) ?? []))];
       // Concat of a weight with activations makes neither a weight nor a part of one.
-      if (from.length > 0 && (opType !== 'Concat' || inputs.every((name) => sources.has(name)))) {
+      if (
+        from.length > 0 &&
+        from.length <= MAX_PARTS &&
+        (opType !== 'Concat' || inputs.every((name) => sources.has(name)))
+      ) {
         for (const name of outputs) sources.set(name, from);
       }
       if (LAYOUT_OPS.has(opType) && scaled.has(inputs[0]!)) for (const name of outputs) scaled.add(name);

@@ -61,6 +61,31 @@ describe('hostile files', () => {
     expect(code(model(new MessageWriter().copy(many, { start: 0, end: many.length })))).toBe('MODEL_LIMIT');
   });
 
+  it.each([
+    ['empty attributes', [0x2a, 0x00]],
+    ['empty metadata entries', [0x4a, 0x00]],
+    ['empty input names', [0x0a, 0x00]],
+    ['attributes with empty graphs', [0x2a, 0x02, 0x5a, 0x00]],
+    ['attributes with a number each', [0x2a, 0x02, 0x40, 0x00]],
+  ])('that spend two bytes where a reader spends hundreds are refused: %s', (_, pattern) => {
+    const bytes = Uint8Array.from(
+      { length: pattern.length * 2000 },
+      (_unused, i) => pattern[i % pattern.length]!,
+    );
+    const node = new MessageWriter().copy(bytes, { start: 0, end: bytes.length });
+    const file = model(new MessageWriter().message(GRAPH.node, node));
+    expect(() => indexModel(file, { limits: { maxParts: 1000 } })).toThrow(
+      expect.objectContaining({ code: 'MODEL_LIMIT' }),
+    );
+  });
+
+  it('in thousands of pieces are refused', () => {
+    const bytes = Uint8Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? 0x3a : 0));
+    expect(() => indexModel(bytes, { limits: { maxParts: 1000 } })).toThrow(
+      expect.objectContaining({ code: 'MODEL_LIMIT' }),
+    );
+  });
+
   it('of random bytes are refused', () => {
     const random = seededRandom('noise');
     for (let i = 0; i < 500; i++) {
