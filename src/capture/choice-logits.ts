@@ -1,0 +1,58 @@
+/** @file capture: the logits of the choices at the read-out, picked inside the graph as far as it allows. */
+import { MesascopeError } from '../core/errors.ts';
+import type { Model } from '../model/open-model.ts';
+import type { TensorValue } from '../model/runtime.ts';
+import type { ValueInfo } from '../onnx/contract.ts';
+
+export type ChoiceOutput = { readonly value: string; readonly positions: boolean };
+
+/**
+ * The model's first output, and whether it has a position axis ([batch, position, choices] against [batch, choices]).
+ * Throws `MODEL_UNSUPPORTED` on any other declared rank, or none.
+ */
+export function choiceOutput(model: Model): ChoiceOutput {
+  const output: ValueInfo | undefined = model.index.outputs[0];
+  const hook = model.hooks.hooks.find((one) => one.state === 'available' && one.value === output?.name);
+  const rank = output?.shape?.length ?? (hook?.state === 'available' ? hook.axes.length : undefined);
+  if (output === undefined || (rank !== 2 && rank !== 3)) {
+    throw new MesascopeError(
+      'MODEL_UNSUPPORTED',
+      `the first output of ${model.name}, ${JSON.stringify(output?.name ?? '')}, is declared with ${rank === undefined ? 'no shape' : `${rank} axes`}; choices need [batch, choices] or [batch, position, choices]`,
+    );
+  }
+  return { value: output.name, positions: rank === 3 };
+}
+
+/**
+ * Copies the choices' columns of one batch into `into` [rows, choices]. `logits` is [batch, ..., columns] with one vector
+ * per row; batch row i goes to row `rows[i]`. Throws `CHOICE_RANGE`, `MODEL_UNSUPPORTED` when it is not float32.
+ */
+export function copyChoices(
+  logits: TensorValue,
+  copy: { readonly choices: readonly number[]; readonly rows: Int32Array; readonly into: Float32Array },
+): void {
+  const { choices, rows, into } = copy;
+  const columns = logits.dims.at(-1) ?? 0;
+  if (logits.type !== 'float32' && logits.type !== 'float64') {
+    throw new MesascopeError(
+      'MODEL_UNSUPPORTED',
+      `the first output has type ${logits.type}, not a float type`,
+    );
+  }
+  for (const choice of choices) {
+    if (!(Number.isInteger(choice) && choice >= 0 && choice < columns)) {
+      throw new MesascopeError(
+        'CHOICE_RANGE',
+        `choice index ${choice} is outside the ${columns} columns of the first output`,
+        {
+          facts: { choice, columns },
+        },
+      );
+    }
+  }
+  for (let i = 0; i < rows.length; i++) {
+    for (let c = 0; c < choices.length; c++) {
+      into[rows[i]! * choices.length + c] = logits.data[i * columns + choices[c]!]!;
+    }
+  }
+}

@@ -1,0 +1,289 @@
+/** @file capture: one pass over many inputs: hidden values at positions and the choices' logits, through the cache. */
+import type { ActivationCache, StoredCapture } from '../core/activation-cache.ts';
+import type { ModelInput } from '../core/data-set.ts';
+import { MesascopeError, throwIfAborted } from '../core/errors.ts';
+import { type Matrix, matrix } from '../core/matrix.ts';
+import type { RunControl } from '../core/progress.ts';
+import { type Batches, batchByLength, fedRows } from '../model/batches.ts';
+import { type Encoded, encode } from '../model/encode.ts';
+import type { Model } from '../model/open-model.ts';
+import { installedRuntime, type OptimizationLevel, type TensorValue } from '../model/runtime.ts';
+import { capturePlan } from './capture-plan.ts';
+import { type CaptureSite, mustHavePositions, positionFeed, positionIn, siteOf } from './capture-sites.ts';
+import { type ChoiceOutput, choiceOutput, copyChoices } from './choice-logits.ts';
+
+export type ForwardRequest = {
+  readonly inputs: readonly ModelInput[];
+  /** The data set's `inputs`: our field to the model's input name. */
+  readonly mapping: Readonly<Record<string, string>>;
+  /** Hooks with a vector per position, or one per row. May be empty. */
+  readonly hooks: readonly string[];
+  /** Every row must have each; negative ones count from the end of the row. */
+  readonly positions: readonly number[];
+  /** Position at which the choices' logits are read, if the output has a position axis. */
+  readonly readout: number;
+  /** Indices on the last axis of the first output; empty: no logits. */
+  readonly choices: readonly number[];
+  /** Default `all`; `basic` and `disabled` give the bits of the model without capture. */
+  readonly optimization?: OptimizationLevel;
+  /** Rows times positions in one run (default 4096). */
+  readonly maxBatchTokens?: number;
+  readonly cache?: ActivationCache;
+};
+
+export type ForwardResult = {
+  /** [rows, width] of a requested hook at a requested position, in the order of the inputs; a copy. */
+  activations(hook: string, position: number): Matrix;
+  /** [rows, choices.length]; undefined without choices. */
+  readonly choiceLogits: Matrix | undefined;
+  /** True when everything was read from the cache and the model did not run. */
+  readonly fromCache: boolean;
+  readonly rows: number;
+};
+
+/** Small enough for a small model's intermediate values to stay in the processor's cache; measured in test/bench. */
+export const DEFAULT_BATCH_TOKENS = 4096;
+const CHOICES = 'choice-logits';
+const STAGE = 'capture';
+
+/**
+ * Runs the model over all inputs, in batches of equal shape (nothing is padded), and gives back hidden values and choice
+ * logits. Positions are picked inside the graph. With a cache, finished batches are on disk at once: an interrupted
+ * capture goes on with the next batch, and a finished one is read back without running the model.
+ *
+ * Throws what `encode` throws, `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`, `POSITION_RANGE`, `CHOICE_RANGE`,
+ * `ACTIVATIONS_NON_FINITE` (hook and example named), `SESSION_FAILED`, `RUN_FAILED`, `RUN_LOCKED`, `DISK_FULL`,
+ * `NOT_WRITABLE`, `ABORTED`.
+ */
+export async function runForward(
+  model: Model,
+  request: ForwardRequest,
+  control: RunControl = {},
+): Promise<ForwardResult> {
+  const job = prepare(model, request);
+  const { encoded, batches } = job;
+  const { cache } = request;
+  throwIfAborted(control.signal);
+  const started = performance.now();
+  control.onProgress?.({ kind: 'stage-start', stage: STAGE, unit: 'rows', total: encoded.rows });
+  const stored = cache?.open(identityOf(model, job), batches.plan);
+  const fromCache = stored?.complete ?? false;
+  try {
+    const blocks =
+      stored === undefined ? await runInMemory(job, control) : await runStored(job, stored, control);
+    const durationMs = performance.now() - started;
+    control.onProgress?.({
+      kind: 'stage-end',
+      stage: STAGE,
+      durationMs,
+      ...(fromCache ? { note: 'from the cache' } : {}),
+    });
+    return resultOf(job, blocks, fromCache);
+  } finally {
+    stored?.close();
+  }
+}
+
+/** What one capture is about, checked. */
+type Job = {
+  readonly model: Model;
+  readonly encoded: Encoded;
+  readonly sites: readonly CaptureSite[];
+  /** As requested, without repetitions. */
+  readonly positions: readonly number[];
+  readonly readout: number;
+  readonly choices: readonly number[];
+  readonly output: ChoiceOutput | undefined;
+  readonly optimization: OptimizationLevel;
+  readonly batches: Batches;
+};
+
+/** [rows, ...dims] of one hook or of the choices. */
+type Block = { readonly name: string; readonly dims: readonly number[]; readonly data: Float32Array };
+
+function prepare(model: Model, request: ForwardRequest): Job {
+  const encoded = encode(model, request.inputs, request.mapping);
+  const sites = [...new Set(request.hooks)].sort().map((hook) => siteOf(model, hook));
+  const positions = [...new Set(request.positions)].sort((a, b) => a - b);
+  if (sites.some((site) => site.positions)) mustHavePositions(encoded, positions);
+  const output = request.choices.length === 0 ? undefined : choiceOutput(model);
+  if (output?.positions === true) mustHavePositions(encoded, [request.readout]);
+  const maxTokens = request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS;
+  return {
+    model,
+    encoded,
+    sites,
+    positions,
+    readout: request.readout,
+    choices: request.choices,
+    output,
+    optimization: request.optimization ?? 'all',
+    batches: batchByLength(encoded, { maxRows: maxTokens, maxTokens }),
+  };
+}
+
+/** Everything that the bytes of a capture depend on. */
+function identityOf(model: Model, job: Job): Readonly<Record<string, unknown>> {
+  return {
+    model: model.sha256,
+    edits: [],
+    hooks: job.sites,
+    positions: job.positions,
+    choices: job.output === undefined ? null : { ...job.output, readout: job.readout, indices: job.choices },
+    inputs: job.encoded.sha256,
+    runtime: installedRuntime(),
+    optimization: job.optimization,
+    dtype: 'float32',
+  };
+}
+
+async function runInMemory(job: Job, control: RunControl): Promise<readonly Block[]> {
+  let blocks: readonly Block[] | undefined;
+  await forEachBatch(job, 0, control, (rows, parts) => {
+    if (rows.length === job.encoded.rows && job.batches.plan.order === undefined) {
+      blocks = parts;
+      return;
+    }
+    blocks ??= parts.map(({ name, dims }) => {
+      return { name, dims, data: new Float32Array(job.encoded.rows * sizeOf(dims)) };
+    });
+    for (const [i, { dims, data }] of parts.entries()) placeRows(blocks[i]!.data, rows, data, sizeOf(dims));
+  });
+  return blocks ?? [];
+}
+
+async function runStored(job: Job, stored: StoredCapture, control: RunControl): Promise<readonly Block[]> {
+  if (!stored.complete) {
+    await forEachBatch(job, stored.batchesDone, control, (_rows, parts) => stored.append(parts));
+    stored.finish();
+  }
+  const names = [...job.sites.map(({ hook }) => hook), ...(job.output === undefined ? [] : [CHOICES])];
+  return names.map((name) => ({ name, ...stored.read(name) }));
+}
+
+/** Runs the batches from `first` on and hands over each one's rows and arrays. */
+async function forEachBatch(
+  job: Job,
+  first: number,
+  control: RunControl,
+  take: (rows: Int32Array, parts: readonly Block[]) => void,
+): Promise<void> {
+  const { model, encoded, batches, sites, output, choices } = job;
+  const plan = capturePlan(sites, output);
+  await model.sessions.use(plan.key, { steps: plan.steps, optimization: job.optimization }, async (open) => {
+    const names = plan.names(open.instrumented);
+    let done = 0;
+    for (const batch of batches.batches.slice(0, first)) done += batch.length;
+    for (const batch of batches.batches.slice(first)) {
+      throwIfAborted(control.signal);
+      const fed = fedRows(encoded, batch);
+      const feeds: Record<string, TensorValue> = encoded.feeds(fed);
+      const length = encoded.lengths[batch[0]!]!;
+      const at = (position: number): number => positionIn(length, position, batch[0]!);
+      if (names.positions !== undefined)
+        feeds[names.positions] = positionFeed(fed.length, job.positions.map(at));
+      if (names.readout !== undefined) feeds[names.readout] = positionFeed(fed.length, [at(job.readout)]);
+      const outputs = await open.session.run(feeds, names.fetches);
+      const parts = sites.map(({ hook }, i) => hookBlock(job, batch, hook, outputs[names.hooks[i]!]!));
+      if (names.choices !== undefined) {
+        const data = new Float32Array(batch.length * choices.length);
+        copyChoices(outputs[names.choices]!, {
+          choices,
+          rows: Int32Array.from(batch, (_, i) => i),
+          into: data,
+        });
+        mustBeFinite(data, { name: 'the first output', batch, perRow: choices.length });
+        parts.push({ name: CHOICES, dims: [choices.length], data });
+      }
+      take(batch, parts);
+      done += batch.length;
+      control.onProgress?.({ kind: 'stage-progress', stage: STAGE, done, total: encoded.rows });
+      // A run blocks the event loop; here a signal handler gets its turn.
+      await new Promise((resume) => setImmediate(resume));
+    }
+  });
+}
+
+/** One hook's values of one batch: [batch, positions, width], or [batch, width] where the hook has no positions. */
+function hookBlock(job: Job, batch: Int32Array, hook: string, value: TensorValue): Block {
+  if (value.type !== 'float32') {
+    throw new MesascopeError('MODEL_UNSUPPORTED', `hook ${hook} has type ${value.type}, not float32`);
+  }
+  const site = job.sites.find((one) => one.hook === hook)!;
+  const [fed = 1] = value.dims;
+  const rest = value.dims.slice(1);
+  // Several trailing axes (heads by width) are one vector.
+  const dims = site.positions ? [job.positions.length, sizeOf(rest.slice(1))] : [sizeOf(rest)];
+  const data = fed === batch.length ? value.data : value.data.subarray(0, batch.length * sizeOf(dims));
+  mustBeFinite(data, { name: `hook ${hook}`, batch, perRow: sizeOf(dims) });
+  return { name: hook, dims, data };
+}
+
+function mustBeFinite(
+  data: Float32Array,
+  of: { readonly name: string; readonly batch: Int32Array; readonly perRow: number },
+): void {
+  // x * 0 is 0 for finite x and NaN otherwise: one sum tells, without a branch per value.
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i]! * 0;
+  if (sum === 0) return;
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  const row = of.batch[Math.floor(at / of.perRow)]!;
+  throw new MesascopeError('ACTIVATIONS_NON_FINITE', `${of.name} is ${data[at]} for example ${row}`, {
+    facts: { of: of.name, row, value: String(data[at]) },
+  });
+}
+
+function placeRows(into: Float32Array, rows: Int32Array, data: Float32Array, perRow: number): void {
+  for (let i = 0; i < rows.length; ) {
+    // Rows that stay neighbours are copied together; usually that is the whole batch.
+    let run = 1;
+    while (i + run < rows.length && rows[i + run] === rows[i]! + run) run++;
+    into.set(data.subarray(i * perRow, (i + run) * perRow), rows[i]! * perRow);
+    i += run;
+  }
+}
+
+function sizeOf(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1);
+}
+
+function resultOf(job: Job, blocks: readonly Block[], fromCache: boolean): ForwardResult {
+  const { encoded, positions, choices, output } = job;
+  const byName = new Map(blocks.map((block) => [block.name, block]));
+  const logits = byName.get(CHOICES);
+  const { rows } = encoded;
+  return {
+    rows,
+    fromCache,
+    choiceLogits: output === undefined ? undefined : matrix(rows, choices.length, logits?.data),
+    activations(hook, position) {
+      const site = job.sites.find((one) => one.hook === hook);
+      const slot = positions.indexOf(position);
+      if (site === undefined || (site.positions && slot < 0)) {
+        throw new MesascopeError(
+          'BAD_SETTING',
+          `hook ${hook} at position ${position} is not part of this capture`,
+          { facts: { hook, position, hooks: job.sites.map((one) => one.hook), positions } },
+        );
+      }
+      const block = byName.get(hook);
+      if (block === undefined) return matrix(0, 0);
+      const width = block.dims.at(-1)!;
+      if (!site.positions) return matrix(rows, width, block.data.slice());
+      return matrix(rows, width, columnsAt(block, slot * width, width));
+    },
+  };
+}
+
+/** `width` values from `start` on of every row. */
+function columnsAt({ dims, data }: Block, start: number, width: number): Float32Array {
+  const perRow = sizeOf(dims);
+  const rows = data.length / perRow;
+  const picked = new Float32Array(rows * width);
+  for (let i = 0, to = 0; i < rows; i++) {
+    const from = i * perRow + start;
+    for (let j = 0; j < width; j++, to++) picked[to] = data[from + j]!;
+  }
+  return picked;
+}

@@ -1,0 +1,234 @@
+/** @file model: a list of inputs as flat arrays that any batch of rows can be fed from; checks them once, before running. */
+import type { ModelInput } from '../core/data-set.ts';
+import { MesascopeError } from '../core/errors.ts';
+import { type Sha256, sha256 } from '../core/hash.ts';
+import type { TensorValue } from '../runtime/contract.ts';
+import { derivedFeeds, integers, numbers } from './feeds.ts';
+import { type DescribedInput, planInputs } from './input-roles.ts';
+import type { Model } from './open-model.ts';
+
+/** Inputs ready to run; row i is input i. */
+export type Encoded = {
+  readonly rows: number;
+  /** Positions of each row: tokens, or the first of a tensor's two or more axes, else 1. */
+  readonly lengths: Int32Array;
+  /** Rows of one shape class can share a batch without padding. */
+  readonly shapeClass: Int32Array;
+  /** Hash of the inputs and of where they go; a part of every cache key. */
+  readonly sha256: Sha256;
+  /** Batch size that the graph fixes, if it does. */
+  readonly fixedBatch: number | undefined;
+  /** Feeds for rows of one shape class: [rows.length, ...]. */
+  feeds(rows: Int32Array): Record<string, TensorValue>;
+};
+
+/**
+ * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`.
+ *
+ * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `TOKEN_RANGE` (example and
+ * position named; only where the graph shows its table), `TEXT_UNSUPPORTED`.
+ */
+export function encode(
+  model: Model,
+  inputs: readonly ModelInput[],
+  mapping: Readonly<Record<string, string>>,
+): Encoded {
+  const kind = inputs[0]?.kind ?? 'tokens';
+  const stranger = inputs.findIndex((input) => input.kind !== kind);
+  if (stranger >= 0) {
+    throw new MesascopeError(
+      'INPUT_INVALID',
+      `input ${stranger} is of kind ${inputs[stranger]!.kind}, the ones before it of kind ${kind}`,
+      { facts: { row: stranger } },
+    );
+  }
+  switch (kind) {
+    case 'text':
+      throw new MesascopeError('TEXT_UNSUPPORTED', `the inputs of ${model.name} are text`);
+    case 'tokens':
+      return encodeTokens(model, inputs as readonly (ModelInput & { kind: 'tokens' })[], mapping);
+    case 'tensors':
+      return encodeTensors(model, inputs as readonly (ModelInput & { kind: 'tensors' })[], mapping);
+  }
+}
+
+function encodeTokens(
+  model: Model,
+  inputs: readonly (ModelInput & { kind: 'tokens' })[],
+  mapping: Readonly<Record<string, string>>,
+): Encoded {
+  const plan = planInputs(model.inputs, { kind: 'tokens', fields: [], mapping });
+  const input = plan.tokens!;
+  const rows = inputs.length;
+  const lengths = Int32Array.from(inputs, ({ tokens }) => tokens.length);
+  const starts = new Int32Array(rows + 1);
+  for (let i = 0; i < rows; i++) starts[i + 1] = starts[i]! + lengths[i]!;
+  const flat = new Int32Array(starts[rows]!);
+  for (let i = 0, at = 0; i < rows; i++) {
+    const { tokens } = inputs[i]!;
+    for (let j = 0; j < tokens.length; j++, at++) {
+      flat[at] = tokens[j]!;
+      // What an int32 would turn into another id is an id outside any vocabulary.
+      if (flat[at] !== tokens[j]) flat[at] = -1;
+    }
+  }
+  mustBeInVocabulary(model, input, { inputs, flat, starts });
+  const fixed = fixedSizes(input);
+  if (fixed.length !== undefined) {
+    const other = lengths.findIndex((length) => length !== fixed.length);
+    if (other >= 0) {
+      throw new MesascopeError(
+        'INPUT_INVALID',
+        `example ${other} has ${lengths[other]} tokens, but the model takes exactly ${fixed.length}`,
+        { facts: { row: other, tokens: lengths[other], needed: fixed.length } },
+      );
+    }
+  }
+  return {
+    rows,
+    lengths,
+    shapeClass: lengths,
+    sha256: sha256('tokens:', input.name, '\n', bytesOf(starts), bytesOf(flat)),
+    fixedBatch: fixed.batch,
+    feeds(wanted) {
+      const length = lengths[wanted[0]!] ?? 0;
+      const batch = new Int32Array(wanted.length * length);
+      for (let i = 0; i < wanted.length; i++) {
+        const start = starts[wanted[i]!]!;
+        batch.set(flat.subarray(start, start + length), i * length);
+      }
+      const tokens = integers(input.type, [wanted.length, length], batch);
+      return { [input.name]: tokens, ...derivedFeeds(plan, wanted.length, length) };
+    },
+  };
+}
+
+function mustBeInVocabulary(
+  model: Model,
+  input: DescribedInput,
+  tokens: {
+    readonly inputs: readonly (ModelInput & { kind: 'tokens' })[];
+    readonly flat: Int32Array;
+    readonly starts: Int32Array;
+  },
+): void {
+  const { inputs, flat, starts } = tokens;
+  const empty = inputs.findIndex((row) => row.tokens.length === 0);
+  if (empty >= 0) {
+    throw new MesascopeError('INPUT_INVALID', `example ${empty} has no tokens`, { facts: { row: empty } });
+  }
+  const size = model.vocabularyOf(input.name);
+  const limit = size ?? 0x7fffffff;
+  for (let at = 0, row = 0; at < flat.length; at++) {
+    if (flat[at]! >= 0 && flat[at]! < limit) continue;
+    while (starts[row + 1]! <= at) row++;
+    const position = at - starts[row]!;
+    const id = inputs[row]!.tokens[position]!;
+    throw new MesascopeError(
+      'TOKEN_RANGE',
+      `example ${row} has the token id ${id} at position ${position}, outside the ${size === undefined ? 'range of ids' : `vocabulary of ${size}`}`,
+      { facts: { row, position, id, vocabulary: size } },
+    );
+  }
+}
+
+function encodeTensors(
+  model: Model,
+  inputs: readonly (ModelInput & { kind: 'tensors' })[],
+  mapping: Readonly<Record<string, string>>,
+): Encoded {
+  const fields = Object.keys(inputs[0]?.tensors ?? {}).sort();
+  const plan = planInputs(model.inputs, { kind: 'tensors', fields, mapping });
+  const classes = new Map<string, number>();
+  const shapes: (readonly (readonly number[])[])[] = [];
+  const lengths = new Int32Array(inputs.length);
+  const shapeClass = Int32Array.from(inputs, ({ tensors }, row) => {
+    if (String(Object.keys(tensors).sort()) !== String(fields)) {
+      throw new MesascopeError(
+        'INPUT_INVALID',
+        `example ${row} gives the tensors ${Object.keys(tensors).join(', ')}, the first one ${fields.join(', ')}`,
+        { facts: { row } },
+      );
+    }
+    const dims = fields.map((field) => rowDims(tensors[field]!, plan.tensors.get(field)!, row));
+    lengths[row] = Math.max(1, ...dims.map((one) => (one.length >= 2 ? one[0]! : 1)));
+    const key = JSON.stringify(dims);
+    let known = classes.get(key);
+    if (known === undefined) {
+      known = shapes.push(dims) - 1;
+      classes.set(key, known);
+    }
+    return known;
+  });
+  const digest = (): Sha256 =>
+    sha256(
+      JSON.stringify({
+        kind: 'tensors',
+        fields: fields.map((field) => [field, plan.tensors.get(field)!.name]),
+      }),
+      JSON.stringify(
+        inputs.map(({ tensors }) => fields.map((field) => [tensors[field]!.dims, tensors[field]!.data])),
+      ),
+    );
+  const batches = [...plan.tensors.values()].map((input) => fixedSizes(input).batch);
+  return {
+    rows: inputs.length,
+    lengths,
+    shapeClass,
+    sha256: digest(),
+    fixedBatch: batches.find((batch) => batch !== undefined),
+    feeds(wanted) {
+      const first = wanted[0] ?? 0;
+      const dims = shapes[shapeClass[first] ?? 0] ?? [];
+      const feeds: Record<string, TensorValue> = {};
+      for (const [f, field] of fields.entries()) {
+        const input = plan.tensors.get(field)!;
+        const size = dims[f]!.reduce((product, dim) => product * dim, 1);
+        const batch = new Float64Array(wanted.length * size);
+        for (let i = 0; i < wanted.length; i++) batch.set(inputs[wanted[i]!]!.tensors[field]!.data, i * size);
+        feeds[input.name] = numbers(input.type, [wanted.length, ...dims[f]!], batch);
+      }
+      return { ...feeds, ...derivedFeeds(plan, wanted.length, lengths[first] ?? 1) };
+    },
+  };
+}
+
+/** A row's shape without the batch axis; data may write a leading 1 for it. */
+function rowDims(
+  tensor: { readonly dims: readonly number[]; readonly data: readonly number[] },
+  input: DescribedInput,
+  row: number,
+): readonly number[] {
+  const { dims, data } = tensor;
+  const rank = input.shape?.length;
+  const own = rank === dims.length && dims[0] === 1 ? dims.slice(1) : dims;
+  const declared = input.shape?.slice(1);
+  const fits =
+    (declared === undefined ||
+      (declared.length === own.length &&
+        declared.every((size, axis) => typeof size !== 'number' || size === own[axis]))) &&
+    data.length === own.reduce((product, dim) => product * dim, 1);
+  if (!fits) {
+    throw new MesascopeError(
+      'INPUT_INVALID',
+      `example ${row} has a tensor [${dims.join(', ')}] of ${data.length} values for the input ${JSON.stringify(input.name)} [${(input.shape ?? []).map((size) => size ?? '?').join(', ')}]`,
+      { facts: { row, dims, input: input.name, shape: input.shape } },
+    );
+  }
+  return own;
+}
+
+function fixedSizes({ shape }: DescribedInput): {
+  readonly batch: number | undefined;
+  readonly length: number | undefined;
+} {
+  const [batch, length] = shape ?? [];
+  return {
+    batch: typeof batch === 'number' && batch > 0 ? batch : undefined,
+    length: typeof length === 'number' && length > 0 ? length : undefined,
+  };
+}
+
+function bytesOf(array: Int32Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

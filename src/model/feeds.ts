@@ -1,0 +1,68 @@
+/** @file model: plain arrays as the tensors that a graph's inputs take; checks nothing. */
+import type { TensorValue } from '../runtime/contract.ts';
+import { cacheDims, type InputPlan, type InputType } from './input-roles.ts';
+
+/** Feeds for every input that the data need not give. */
+export function derivedFeeds(plan: InputPlan, batch: number, length: number): Record<string, TensorValue> {
+  const feeds: Record<string, TensorValue> = {};
+  for (const input of plan.derived) {
+    const grid = new Int32Array(batch * length);
+    switch (input.role) {
+      case 'attention-mask':
+        feeds[input.name] = numbers(input.type, [batch, length], grid.fill(1));
+        break;
+      case 'token-types':
+        feeds[input.name] = integers(input.type, [batch, length], grid);
+        break;
+      case 'positions': {
+        const flat = input.shape?.length === 1;
+        const size = flat ? length : grid.length;
+        for (let i = 0; i < size; i++) grid[i] = i % length;
+        feeds[input.name] = integers(input.type, flat ? [length] : [batch, length], grid.subarray(0, size));
+        break;
+      }
+      case 'cache':
+        feeds[input.name] = numbers(input.type, cacheDims(input.shape, batch)!, new Int32Array(0));
+        break;
+      default:
+        feeds[input.name] = { type: 'bool', dims: [1], data: Uint8Array.of(0) };
+    }
+  }
+  return feeds;
+}
+
+/** Whole numbers of at most 31 bits as int64 or int32. */
+export function integers(
+  type: InputType | undefined,
+  dims: readonly number[],
+  data: Int32Array,
+): TensorValue {
+  if (type === 'int32') return { type, dims, data };
+  // The low halves of little-endian int64 values; making a BigInt per token would cost more than a small model's run.
+  const wide = new BigInt64Array(data.length);
+  const halves = new Int32Array(wide.buffer);
+  for (let i = 0; i < data.length; i++) halves[2 * i] = data[i]!;
+  return { type: 'int64', dims, data: wide };
+}
+
+/** Numbers as the element type of an input. */
+export function numbers(
+  type: InputType | undefined,
+  dims: readonly number[],
+  data: Int32Array | Float64Array,
+): TensorValue {
+  switch (type) {
+    case 'float64':
+      return { type, dims, data: Float64Array.from(data) };
+    case 'int64':
+      return { type, dims, data: BigInt64Array.from(data, (value) => BigInt(Math.trunc(value))) };
+    case 'int32':
+      return { type, dims, data: Int32Array.from(data) };
+    case 'bool':
+      return { type, dims, data: Uint8Array.from(data, (value) => (value === 0 ? 0 : 1)) };
+    case 'uint8':
+      return { type, dims, data: Uint8Array.from(data) };
+    default:
+      return { type: 'float32', dims, data: Float32Array.from(data) };
+  }
+}

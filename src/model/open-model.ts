@@ -1,0 +1,164 @@
+/** @file model: opens a model file once: its index, hooks, inputs and hash, and the sessions that run it. */
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { MesascopeError } from '../core/errors.ts';
+import { type Sha256, sha256Of } from '../core/hash.ts';
+import type { HookMap, ModelIndex } from '../onnx/contract.ts';
+import { findHookPoints } from '../onnx/hooks-find.ts';
+import { indexModel } from '../onnx/index-model.ts';
+import { instrument } from '../onnx/instrument.ts';
+import type { ModelSource } from '../runtime/contract.ts';
+import { externalDataPath } from '../runtime/session.ts';
+import { type DescribedInput, describeInputs } from './input-roles.ts';
+import { SessionPool } from './session-pool.ts';
+import { vocabularySize } from './vocabulary.ts';
+
+export type Model = {
+  /** File name without folder, or the name given with the bytes. */
+  readonly name: string;
+  readonly path?: string;
+  /** Of the file's bytes, followed by those of the weight files that it names, in the order of their names. */
+  readonly sha256: Sha256;
+  /** Of the model file and its weight files. */
+  readonly byteLength: number;
+  /** Of a large file, an index of the same graph with its weights left in the file. */
+  readonly index: ModelIndex;
+  readonly hooks: HookMap;
+  readonly source: ModelSource;
+  readonly inputs: readonly DescribedInput[];
+  readonly sessions: SessionPool;
+  /** Path of the model file, or of any file in its folder: weight files that the graph names lie beside it. */
+  readonly weightsBeside: string | undefined;
+  /** Number of token ids that the input can take, where the graph shows its table. */
+  vocabularyOf(input: string): number | undefined;
+  /** Closes every session; the model cannot run afterwards. */
+  close(): Promise<void>;
+};
+
+/** Bytes of a model held in memory; `folder` is where weight files that it names lie. */
+export type ModelBytes = { readonly bytes: Uint8Array; readonly name: string; readonly folder?: string };
+
+export type OpenOptions = {
+  /** Hooks found before in a model of the same graph (a twin's); they are looked for otherwise. */
+  readonly hooks?: HookMap;
+};
+
+/** Above this size, weights stay in the file and sessions read them from there. */
+const LARGE_FILE_BYTES = 16 * 2 ** 20;
+const CHUNK_BYTES = 1 << 20;
+
+/**
+ * Opens an ONNX model by path or from bytes. No session is made yet; each is made on first use and kept.
+ *
+ * Throws `MODEL_NOT_FOUND`, `MODEL_CORRUPT`, `MODEL_LIMIT`, `MODEL_UNSUPPORTED`, `EXTERNAL_DATA_PATH`,
+ * `EXTERNAL_DATA_MISSING`. Close it: sessions hold memory that the garbage collector does not see.
+ */
+export async function openModel(source: string | ModelBytes, options: OpenOptions = {}): Promise<Model> {
+  const path = typeof source === 'string' ? source : undefined;
+  const bytes = typeof source === 'string' ? await readModel(source) : source.bytes;
+  const folder = typeof source === 'string' ? dirname(source) : source.folder;
+  let index = located(path, () => indexModel(bytes));
+  const weightsBeside = path ?? (folder === undefined ? undefined : join(folder, 'model.onnx'));
+  const weightFiles = externalFiles(index, weightsBeside);
+  const sha256 = sha256Of(chunksOf(bytes, weightFiles));
+  const byteLength = weightFiles.reduce((sum, { bytes: size }) => sum + size, bytes.length);
+  if (path !== undefined && bytes.length > LARGE_FILE_BYTES) index = skeleton(index, path);
+  const sessions = new SessionPool(index, folder);
+  const vocabularies = new Map<string, number | undefined>();
+  return {
+    name: typeof source === 'string' ? basename(source) : source.name,
+    ...(path === undefined ? {} : { path }),
+    sha256,
+    byteLength,
+    index,
+    hooks: options.hooks ?? findHookPoints(index),
+    source:
+      path === undefined
+        ? { kind: 'bytes', bytes, ...(folder === undefined ? {} : { folder }) }
+        : { kind: 'path', path },
+    inputs: describeInputs(index),
+    sessions,
+    weightsBeside,
+    vocabularyOf(input) {
+      if (!vocabularies.has(input)) vocabularies.set(input, vocabularySize(index, input));
+      return vocabularies.get(input);
+    },
+    close: () => sessions.close(),
+  };
+}
+
+/** Closes every session of a model. */
+export async function closeModel(model: Model): Promise<void> {
+  await model.close();
+}
+
+async function readModel(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const reason =
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message;
+    throw new MesascopeError('MODEL_NOT_FOUND', `cannot read the model ${path}: ${reason}`, {
+      location: { file: path },
+      cause,
+    });
+  }
+}
+
+/** Names the file in errors that know only bytes. */
+function located<T>(path: string | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof MesascopeError) || path === undefined || error.location !== undefined) throw error;
+    const { code, message, remedy, facts, cause } = error;
+    throw new MesascopeError(code, message, { location: { file: path }, remedy, facts, cause });
+  }
+}
+
+/** The same graph with weights of 1 KB and more referred to by offset: indexing and holding it costs kilobytes. */
+function skeleton(index: ModelIndex, path: string): ModelIndex {
+  const { bytes } = instrument(index, { outputs: [], weights: { kind: 'reference', modelFile: path } });
+  return indexModel(bytes);
+}
+
+type WeightFile = { readonly path: string; readonly bytes: number };
+
+/** The files that the graph's stored tensors lie in, by name; each must be there and long enough. */
+function externalFiles(index: ModelIndex, weightsBeside: string | undefined): WeightFile[] {
+  const needed = new Map<string, number>();
+  for (const { data } of index.initializers.values()) {
+    if (data.kind !== 'external') continue;
+    const end = data.offset + (data.length ?? 0);
+    needed.set(data.location, Math.max(needed.get(data.location) ?? 0, end));
+  }
+  return [...needed]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([location, end]) => {
+      const path = externalDataPath(weightsBeside ?? location, location);
+      const found = weightsBeside === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+      if (found?.isFile() !== true || found.size < end) {
+        const seen = found === undefined ? 'missing' : `${found.size} bytes long, and ${end} are needed`;
+        throw new MesascopeError('EXTERNAL_DATA_MISSING', `the weight file ${location} is ${seen}`, {
+          location: { file: path },
+          facts: { location, needed: end },
+        });
+      }
+      return { path, bytes: found.size };
+    });
+}
+
+function* chunksOf(bytes: Uint8Array, files: readonly WeightFile[]): Generator<Uint8Array> {
+  yield bytes;
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  for (const { path } of files) {
+    const file = openSync(path, 'r');
+    try {
+      for (let got = readSync(file, chunk); got > 0; got = readSync(file, chunk))
+        yield chunk.subarray(0, got);
+    } finally {
+      closeSync(file);
+    }
+  }
+}
