@@ -6,6 +6,12 @@ const INT64_RESULT = new Set(['Shape', 'Size', 'ArgMax', 'ArgMin', 'NonZero']);
 const BOOL_RESULT = new Set(
   'Equal Less Greater LessOrEqual GreaterOrEqual Not And Or Xor IsNaN IsInf'.split(' '),
 );
+const FLOATING: ReadonlySet<number> = new Set([
+  DATA_TYPE.float32,
+  DATA_TYPE.float16,
+  DATA_TYPE.bfloat16,
+  DATA_TYPE.float64,
+]);
 /** Operators whose result has the type of another input than the first. */
 const TYPED_BY_INPUT: Readonly<Record<string, number>> = {
   CastLike: 1,
@@ -17,8 +23,8 @@ const TYPED_BY_INPUT: Readonly<Record<string, number>> = {
 
 /**
  * TensorProto.DataType of every value whose type is declared or follows from its operator's definition (ONNX
- * Operators.md): older exporters declare nothing between inputs and outputs. Values of unknown operators take the first
- * input's type, as most operators give it. Assumes, as ONNX demands, that nodes come in topological order.
+ * Operators.md): older exporters declare nothing between inputs and outputs. Values of other operators take the first
+ * input's type, as most operators give it (of other domains: the first floating input's). Assumes, as ONNX demands, that nodes come in topological order.
  */
 export function valueTypes(index: ModelIndex): ReadonlyMap<string, number> {
   const types = new Map<string, number>();
@@ -51,8 +57,12 @@ function resultType(node: NodeView, types: ReadonlyMap<string, number>): number 
     case 'Loop':
     case 'Scan':
       return undefined;
-    default:
-      return types.get(inputs[TYPED_BY_INPUT[opType] ?? 0] ?? '');
+    default: {
+      const given = types.get(inputs[TYPED_BY_INPUT[opType] ?? 0] ?? '');
+      // Fused quantized operators (com.microsoft) take integers first and give the type of a later input, or float32.
+      if (node.domain === '' || given === undefined || FLOATING.has(given)) return given;
+      return inputs.map((name) => types.get(name)).find((type) => type !== undefined && FLOATING.has(type));
+    }
   }
 }
 

@@ -8,9 +8,10 @@ import { appendOutputs } from '../../src/onnx/append-outputs.ts';
 import { buildModel } from '../../src/onnx/build.ts';
 import { indexModel } from '../../src/onnx/index-model.ts';
 import { instrument } from '../../src/onnx/instrument.ts';
+import { MessageWriter } from '../../src/onnx/wire-write.ts';
 import type { TensorValue } from '../../src/runtime/contract.ts';
 import { float32, floats, run, type Values } from './ort-run.ts';
-import { decodeModel } from './schema.ts';
+import { decodeModel, encodeModel } from './schema.ts';
 import { capturingModel, castModel, IDS, residualModel, residualSpec, WIDTH } from './small-models.ts';
 
 const index = indexModel(residualModel());
@@ -175,6 +176,57 @@ describe('the bytes of an instrumented graph', () => {
     expect(indexModel(model.bytes).graphPieces).toHaveLength(1);
     const outputs = await run(model.bytes, { ids: IDS });
     expect([outputs.r1, outputs.r2, outputs.logits]).toEqual([plain.r1, plain.r2, plain.logits]);
+  });
+});
+
+describe('what this project does not read', () => {
+  it('stays: local functions, documentation and fields of later ONNX versions', async () => {
+    const opset_import = [
+      { domain: '', version: 17 },
+      { domain: 'local', version: 1 },
+    ];
+    const file = encodeModel({
+      ir_version: 8,
+      opset_import,
+      graph: {
+        node: [
+          { op_type: 'Twice', domain: 'local', input: ['x'], output: ['hidden'], doc_string: 'kept' },
+          { op_type: 'Neg', input: ['hidden'], output: ['y'] },
+        ],
+        name: 'g',
+        doc_string: 'kept too',
+        input: [{ name: 'x', type: { tensor_type: { elem_type: 1, shape: { dim: [{ dim_value: 2 }] } } } }],
+        output: [{ name: 'y', type: { tensor_type: { elem_type: 1, shape: { dim: [{ dim_value: 2 }] } } } }],
+      },
+      functions: [
+        {
+          name: 'Twice',
+          domain: 'local',
+          input: ['a'],
+          output: ['b'],
+          node: [{ op_type: 'Add', input: ['a', 'a'], output: ['b'] }],
+          opset_import: [{ domain: '', version: 17 }],
+        },
+      ],
+    });
+    const later = new MessageWriter()
+      .copy(file, { start: 0, end: file.length })
+      .string(999, 'from a later version');
+    const local = indexModel(later.finish());
+    expect(local.functions).toBe(1);
+    const model = instrument(local, {
+      outputs: [{ value: 'hidden', pick: 'all' }],
+      edits: [{ value: 'hidden', kind: 'add', id: 'e' }],
+      keepModelOutputs: false,
+    });
+    const text = Buffer.from(model.bytes).toString('latin1');
+    for (const kept of ['kept', 'kept too', 'from a later version']) expect(text).toContain(kept);
+    const outputs = await run(model.bytes, {
+      x: float32([2], Float32Array.of(1, 2)),
+      [model.edits[0]!.mask]: { type: 'bool', dims: [2], data: Uint8Array.of(0, 1) },
+      [model.edits[0]!.value!]: float32([2], Float32Array.of(10, 10)),
+    });
+    expect([...floats(outputs.hidden)]).toEqual([2, 14]);
   });
 });
 
