@@ -3,6 +3,7 @@
 import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { Session, TensorValue } from '../runtime/contract.ts';
+import type { ProductGraph } from './product-graphs.ts';
 
 /**
  * What the examples should come out as, for `tasks` problems at once.
@@ -15,21 +16,27 @@ export type CrossEntropyTargets =
   | { readonly kind: 'binary'; readonly signs: Matrix }
   | { readonly kind: 'multinomial'; readonly classes: number; readonly oneHot: Matrix };
 
-export type CrossEntropyInput = {
+/** Numbers of either precision; a step computes in the precision of its x. */
+export type Numbers = Float32Array | Float64Array;
+
+/** `Matrix` or `Dense`. */
+export type Table<T extends Numbers> = { readonly rows: number; readonly columns: number; readonly data: T };
+
+export type CrossEntropyInput<T extends Numbers> = {
   /** [rows, width]. */
-  readonly x: Matrix;
+  readonly x: Table<T>;
   /** [logits, width]: one row per logit, task by task. */
-  readonly weights: Matrix;
+  readonly weights: Table<T>;
   /** [logits]. */
-  readonly bias: Float32Array;
+  readonly bias: T;
   readonly targets: CrossEntropyTargets;
 };
 
-export type CrossEntropyStep = {
+export type CrossEntropyStep<T extends Numbers> = {
   /** [tasks]: sum over the examples of -log p(class), in nats. */
   readonly loss: Float64Array;
   /** [logits, width]: derivative of the loss by each weight. */
-  readonly gradient: Matrix;
+  readonly gradient: Table<T>;
   /** [logits]: derivative by each bias. */
   readonly biasGradient: Float64Array;
 };
@@ -40,7 +47,7 @@ export function taskCount(targets: CrossEntropyTargets): number {
 }
 
 /** Throws `MATRIX_SHAPE` unless all parts of `input` fit together. */
-function checkShapes({ x, weights, bias, targets }: CrossEntropyInput): void {
+function checkShapes<T extends Numbers>({ x, weights, bias, targets }: CrossEntropyInput<T>): void {
   const given = targets.kind === 'binary' ? targets.signs : targets.oneHot;
   const fits =
     given.rows === x.rows &&
@@ -56,17 +63,22 @@ function checkShapes({ x, weights, bias, targets }: CrossEntropyInput): void {
   );
 }
 
-/** Runs one step in `session`, which holds the graph of the targets' kind. Throws `MATRIX_SHAPE`, `RUN_FAILED`. */
-export async function crossEntropyStep(
+/** The graph that a step needs. */
+export function stepGraph<T extends Numbers>({ x, targets }: CrossEntropyInput<T>): ProductGraph {
+  return `${targets.kind}-step-${x.data instanceof Float32Array ? 'float32' : 'float64'}`;
+}
+
+/** Runs one step in `session`, which holds the graph named by `stepGraph`. Throws `MATRIX_SHAPE`, `RUN_FAILED`. */
+export async function crossEntropyStep<T extends Numbers>(
   session: Session,
-  input: CrossEntropyInput,
-): Promise<CrossEntropyStep> {
+  input: CrossEntropyInput<T>,
+): Promise<CrossEntropyStep<T>> {
   checkShapes(input);
   const { x, weights, bias, targets } = input;
   const feeds: Record<string, TensorValue> = {
     x: tensorOf(x),
     weights: tensorOf(weights),
-    bias: { type: 'float32', dims: [bias.length], data: bias },
+    bias: numbersAsTensor(bias, [bias.length]),
   };
   if (targets.kind === 'binary') feeds.signs = tensorOf(targets.signs);
   else {
@@ -77,14 +89,23 @@ export async function crossEntropyStep(
   const { loss, gradient, bias_gradient } = await session.run(feeds);
   return {
     loss: float64Of(loss),
-    gradient: { rows: weights.rows, columns: weights.columns, data: float32Of(gradient) },
+    gradient: { rows: weights.rows, columns: weights.columns, data: numbersLike(weights.data, gradient) },
     biasGradient: float64Of(bias_gradient),
   };
 }
 
+/** The values of an output that has the precision of `like`. Throws `INTERNAL` when it has another. */
+function numbersLike<T extends Numbers>(like: T, value: TensorValue | undefined): T {
+  return (like instanceof Float32Array ? float32Of(value) : float64Of(value)) as T;
+}
+
+function numbersAsTensor(data: Numbers, dims: readonly number[]): TensorValue {
+  return data instanceof Float32Array ? { type: 'float32', dims, data } : { type: 'float64', dims, data };
+}
+
 /** A matrix as a runtime value, sharing memory. */
-export function tensorOf(source: Matrix): TensorValue {
-  return { type: 'float32', dims: [source.rows, source.columns], data: source.data };
+export function tensorOf(source: Table<Numbers>): TensorValue {
+  return numbersAsTensor(source.data, [source.rows, source.columns]);
 }
 
 /** The values of a float32 output. Throws `INTERNAL` on another type. */

@@ -10,6 +10,8 @@ import {
   crossEntropyStep,
   float32Of,
   float64Of,
+  type Numbers,
+  stepGraph,
   tensorOf,
 } from './cross-entropy.ts';
 import {
@@ -38,8 +40,8 @@ export type Linalg = {
   multiply(a: Matrix, b: Matrix, options?: TransposeOptions): Promise<Matrix>;
   /** X^T X of x [rows, width]: [width, width], exactly symmetric. NaN and infinity pass through. */
   gram(x: Matrix): Promise<Dense>;
-  /** Loss and gradient of many logistic regressions on the same examples; see `CrossEntropyTargets`. Throws `MATRIX_SHAPE`. */
-  crossEntropy(input: CrossEntropyInput): Promise<CrossEntropyStep>;
+  /** Loss and gradient of many logistic regressions on the same examples, in the precision of x. Throws `MATRIX_SHAPE`. */
+  crossEntropy<T extends Numbers>(input: CrossEntropyInput<T>): Promise<CrossEntropyStep<T>>;
   /** Releases the sessions; a later call throws `INTERNAL`. */
   close(): Promise<void>;
 };
@@ -74,11 +76,7 @@ export async function openLinalg(options: LinalgOptions = {}): Promise<Linalg> {
   return {
     multiply: (a, b, transpose = {}) => multiply(native, a, b, transpose),
     gram: (x) => gram(native, x),
-    crossEntropy: async (input) =>
-      crossEntropyStep(
-        await sessionFor(input.targets.kind === 'binary' ? 'binary-step' : 'multinomial-step'),
-        input,
-      ),
+    crossEntropy: async (input) => crossEntropyStep(await sessionFor(stepGraph(input)), input),
     async close() {
       open = false;
       const opened = [...sessions.values()];

@@ -4,8 +4,10 @@
 export type Evaluation = {
   readonly value: number;
   readonly gradient: Float64Array;
-  /** Whatever the caller wants back for the best point: the size of the gradient in its own units. */
+  /** Largest derivative in the caller's own units; handed back with the best point. */
   readonly gradientNorm: number;
+  /** What the value can at most lie above the minimum, where strong convexity tells. */
+  readonly excessBound: number | undefined;
 };
 
 /** `converged`: within tolerance. `stalled`: rounding hides any further decrease. `iteration-limit`: stopped early. */
@@ -23,6 +25,8 @@ export type DescentOptions = {
   /** Stop when the estimated excess of the value over the minimum is below this share of the value. */
   readonly tolerance: number;
   readonly maxIterations: number;
+  /** Share of the value that rounding can move it by: a rise that small is no reason to turn back. */
+  readonly rounding: number;
 };
 
 /** Asks for the functions numbered `indices` at `points`; answers in that order. */
@@ -34,8 +38,8 @@ export type EvaluateTogether = (
 /** Corrections kept per function; scikit-learn and SciPy keep 10 as well. */
 const MEMORY = 10;
 const SUFFICIENT_DECREASE = 1e-4;
-/** A rise up to this share of the value is float32 rounding of the loss and no reason to turn back. */
-const ROUNDING = 1e-7;
+/** The estimate of the excess can be far off where curvature changes fast; a proven bound this many times larger must hold too. */
+const BOUND_FACTOR = 1000;
 const MAX_SHRINKS = 20;
 /** So many accepted steps in a row without a decrease mean that only rounding is left. */
 const MAX_FLAT = 3;
@@ -43,7 +47,7 @@ const MAX_FLAT = 3;
 /**
  * Minimises each function from its start by L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with a backtracking line search that
  * fits a parabola. Functions that are done drop out of the following rounds. The excess is estimated as half the product of
- * gradient and step, which is exact for a parabola with the right curvature.
+ * gradient and step, which is exact for a parabola with the right curvature, and held against the bound where there is one.
  */
 export async function minimiseTogether(
   starts: readonly Float64Array[],
@@ -95,7 +99,9 @@ class Descent {
     const held = this.best;
     if (held !== undefined) {
       const wanted =
-        held.value + SUFFICIENT_DECREASE * this.stride * this.slope + ROUNDING * Math.abs(held.value);
+        held.value +
+        SUFFICIENT_DECREASE * this.stride * this.slope +
+        this.options.rounding * Math.abs(held.value);
       if (!(found.value <= wanted)) return this.shrink(found.value - held.value);
       this.remember(held.gradient, found.gradient);
       this.iterations += 1;
@@ -107,7 +113,7 @@ class Descent {
   }
 
   /** Chooses the next direction and step from an accepted point. */
-  private advance({ value, gradient }: Evaluation): boolean {
+  private advance({ value, gradient, excessBound }: Evaluation): boolean {
     this.direction = this.quasiNewtonDirection(gradient);
     this.slope = dot(this.direction, gradient);
     if (!(this.slope < 0)) {
@@ -115,7 +121,9 @@ class Descent {
       this.direction = gradient.map((part) => -part);
       this.slope = -dot(gradient, gradient);
     }
-    if (-this.slope / 2 <= this.options.tolerance * Math.abs(value)) return this.stop('converged');
+    const allowed = this.options.tolerance * Math.abs(value);
+    const proven = excessBound === undefined || excessBound <= BOUND_FACTOR * allowed;
+    if (-this.slope / 2 <= allowed && proven) return this.stop('converged');
     if (this.flat >= MAX_FLAT) return this.stop('stalled');
     if (this.iterations >= this.options.maxIterations) return this.stop('iteration-limit');
     this.stride = 1;

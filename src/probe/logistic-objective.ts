@@ -1,6 +1,6 @@
 /** @file probe: the penalised log loss of many logistic regressions, in coordinates where it is nearly round. */
 import type { Matrix } from '../core/matrix.ts';
-import type { CrossEntropyTargets } from '../linalg/cross-entropy.ts';
+import type { CrossEntropyTargets, Numbers, Table } from '../linalg/cross-entropy.ts';
 import { type Dense, plainProduct, toMatrix } from '../linalg/dense.ts';
 import { cholesky, invertLower } from '../linalg/factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
@@ -74,9 +74,9 @@ export function startingPoint(task: FitTask, width: number): Float64Array {
   return point;
 }
 
-export type LogisticProblem = {
-  /** Centred rows [n, width]. */
-  readonly z: Matrix;
+export type LogisticProblem<T extends Numbers> = {
+  /** Centred rows [n, width]; the objective is computed in their precision. */
+  readonly z: Table<T>;
   readonly white: Whitening;
   /** All with equally many classes. */
   readonly tasks: readonly FitTask[];
@@ -88,10 +88,11 @@ export type LogisticProblem = {
 type Packed = { readonly indices: readonly number[]; readonly targets: CrossEntropyTargets };
 
 /** Mean log loss + penalty / (2 n) |w|^2 of the tasks asked for, with gradients, by one batch of products. */
-export function logisticObjective(problem: LogisticProblem): EvaluateTogether {
+export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>): EvaluateTogether {
   const { z, tasks, penalty, white, linalg } = problem;
   const width = z.columns;
   const logits = logitsOf(tasks[0]!);
+  const zeros = (length: number): T => zerosLike(z.data, length);
   let packed: Packed | undefined;
   return async (indices, points) => {
     if (packed === undefined || indices.length <= 0.75 * packed.indices.length) {
@@ -105,44 +106,69 @@ export function logisticObjective(problem: LogisticProblem): EvaluateTogether {
     }
     const placeOf = new Map(packed.indices.map((index, place) => [index, place]));
     const rows = packed.indices.length * logits;
-    const coordinates = { rows, columns: width, data: new Float32Array(rows * width) };
-    const bias = new Float32Array(rows);
+    const coordinates = { rows, columns: width, data: zeros(rows * width) };
+    const bias = zeros(rows);
     indices.forEach((index, i) => {
       const at = placeOf.get(index)! * logits;
       const point = points[i]!;
       coordinates.data.set(point.subarray(0, logits * width), at * width);
       for (let c = 0; c < logits; c++) bias[at + c] = BIAS_SCALE * point[logits * width + c]!;
     });
-    const { inverse } = white;
-    // [rows, width] x [width, width] -> [rows, width]
-    const weights = inverse === undefined ? coordinates : await linalg.multiply(coordinates, inverse.rounded);
+    const weights = await turn(coordinates, white, false, linalg);
     const step = await linalg.crossEntropy({ x: z, weights, bias, targets: packed.targets });
-    const slopes = penalisedGradient(weights, step.gradient, penalty, z.rows);
-    // Gradient by p = gradient by w, times L^-T: [rows, width] x [width, width] -> [rows, width]
-    const turned =
-      inverse === undefined ? slopes : await linalg.multiply(slopes, inverse.rounded, { transposeB: true });
+    const slopes = { ...weights, data: zeros(rows * width) };
+    for (let i = 0; i < slopes.data.length; i++) {
+      slopes.data[i] = (step.gradient.data[i]! + penalty * weights.data[i]!) / z.rows;
+    }
+    // Gradient by p = gradient by w, times L^-T.
+    const turned = await turn(slopes, white, true, linalg);
     return indices.map((index) => {
       const place = placeOf.get(index)!;
-      const from = place * logits * width;
-      const biasSlopes = step.biasGradient.subarray(place * logits, (place + 1) * logits);
-      const mine = (data: Float32Array): Float32Array => data.subarray(from, from + logits * width);
-      const value = (step.loss[place]! + (penalty / 2) * squareSum(mine(weights.data))) / z.rows;
-      return evaluationOf(value, mine(slopes.data), mine(turned.data), biasSlopes, z.rows);
+      const [from, end] = [place * logits * width, (place + 1) * logits * width];
+      return evaluationOf({
+        loss: step.loss[place]!,
+        weights: weights.data.subarray(from, end),
+        slopes: slopes.data.subarray(from, end),
+        turned: turned.data.subarray(from, end),
+        biasSlopes: step.biasGradient.subarray(place * logits, (place + 1) * logits),
+        penalty,
+        rows: z.rows,
+      });
     });
   };
 }
 
-function penalisedGradient(weights: Matrix, gradient: Matrix, penalty: number, rows: number): Matrix {
-  return { ...gradient, data: gradient.data.map((slope, i) => (slope + penalty * weights.data[i]!) / rows) };
+function zerosLike<T extends Numbers>(like: T, length: number): T {
+  return (like instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)) as T;
 }
 
-function evaluationOf(
-  value: number,
-  slopes: Float32Array,
-  turned: Float32Array,
-  biasSlopes: Float64Array,
-  rows: number,
-): Evaluation {
+/** [rows, width] x L^-1 (or its transpose) [width, width] -> [rows, width], in the precision of the rows. */
+async function turn<T extends Numbers>(
+  source: Table<T>,
+  { inverse }: Whitening,
+  transposeB: boolean,
+  linalg: Linalg,
+): Promise<Table<T>> {
+  if (inverse === undefined) return source;
+  const { rows, columns, data } = source;
+  const product =
+    data instanceof Float32Array
+      ? await linalg.multiply({ rows, columns, data }, inverse.rounded, { transposeB })
+      : plainProduct({ rows, columns, data }, inverse.wide, { transposeB });
+  return product as Table<T>;
+}
+
+type TaskValues = {
+  readonly loss: number;
+  readonly weights: Numbers;
+  readonly slopes: Numbers;
+  readonly turned: Numbers;
+  readonly biasSlopes: Float64Array;
+  readonly penalty: number;
+  readonly rows: number;
+};
+
+function evaluationOf({ loss, weights, slopes, turned, biasSlopes, penalty, rows }: TaskValues): Evaluation {
   const gradient = new Float64Array(turned.length + biasSlopes.length);
   gradient.set(turned);
   let gradientNorm = 0;
@@ -151,10 +177,16 @@ function evaluationOf(
     gradient[turned.length + c] = (BIAS_SCALE * slope) / rows;
     gradientNorm = Math.max(gradientNorm, Math.abs(slope) / rows);
   });
-  return { value, gradient, gradientNorm };
+  return {
+    value: (loss + (penalty / 2) * squareSum(weights)) / rows,
+    gradient,
+    gradientNorm,
+    // The objective curves by penalty / n at least along every weight: f - min f <= |slope|^2 / (2 penalty / n).
+    excessBound: penalty === 0 ? undefined : (rows * squareSum(slopes)) / (2 * penalty),
+  };
 }
 
-function squareSum(values: Float32Array): number {
+function squareSum(values: Numbers): number {
   let sum = 0;
   for (const value of values) sum += value * value;
   return sum;

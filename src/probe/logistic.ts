@@ -3,7 +3,8 @@
 import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { ClassLabels, TrainSplit } from '../core/split.ts';
-import { dense } from '../linalg/dense.ts';
+import type { Numbers, Table } from '../linalg/cross-entropy.ts';
+import { dense, toDense } from '../linalg/dense.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { type ColumnMoments, centred, columnMoments, standardised } from '../linalg/moments.ts';
 import { type DescentResult, type DescentState, minimiseTogether } from './descent.ts';
@@ -25,7 +26,7 @@ export type LogisticOptions = {
   readonly standardise?: boolean;
   /** Estimated relative excess of the objective over its minimum at which to stop. Default 1e-8. */
   readonly tolerance?: number;
-  /** Default 500. */
+  /** At most so many iterations in 32 bits, and again in 64. Default 500. */
   readonly maxIterations?: number;
 };
 
@@ -49,7 +50,8 @@ const BATCH_VALUES = 2 ** 25;
 const VECTORS_PER_TASK = 28;
 
 /**
- * Fits logistic probes by L-BFGS, all tasks that share their rows in the same two products a step. Two classes: one weight vector
+ * Fits logistic probes by L-BFGS, all tasks that share their rows in the same two products a step, in 32 bits and, where rounding
+ * stops that short of the optimum, on in 64. Two classes: one weight vector
  * (class 0 scores 0, class 1 its logit). More: one per class, softmax. The bias is not penalised. The objective and its minimum
  * are those of scikit-learn's `LogisticRegression(C = 1 / penalty)`; softmax of the scores gives the probabilities.
  *
@@ -112,12 +114,39 @@ type FitContext = {
   readonly linalg: Linalg;
 };
 
+/** How far rounding moves the loss, as a share of it, in either precision. */
+const ROUNDING = { float32: 1e-7, float64: 1e-14 };
+
 async function fitBatch(context: FitContext, batch: readonly FitTask[], fits: LogisticFit[]): Promise<void> {
-  const { z, white, settings, linalg } = context;
-  const evaluate = logisticObjective({ z, white, tasks: batch, penalty: settings.penalty, linalg });
+  const { z } = context;
   const starts = batch.map((task) => startingPoint(task, z.columns));
-  const results = await minimiseTogether(starts, evaluate, settings);
+  const results = await minimise(context, z, batch, starts, ROUNDING.float32);
+  // Where the classes are nearly separable and the penalty is weak, float32 rounding hides the way down; 64 bits find it.
+  const stuck = Array.from(batch.keys()).filter((place) => results[place]!.state === 'stalled');
+  if (stuck.length > 0) {
+    const exact = await minimise(
+      context,
+      toDense(z),
+      stuck.map((place) => batch[place]!),
+      stuck.map((place) => results[place]!.point),
+      ROUNDING.float64,
+    );
+    stuck.forEach((place, i) => {
+      results[place] = { ...exact[i]!, iterations: results[place]!.iterations + exact[i]!.iterations };
+    });
+  }
   for (const [place, task] of batch.entries()) fits[task.index] = fitOf(context, task, results[place]!);
+}
+
+function minimise<T extends Numbers>(
+  { white, settings, linalg }: FitContext,
+  z: Table<T>,
+  tasks: readonly FitTask[],
+  starts: readonly Float64Array[],
+  rounding: number,
+): Promise<DescentResult[]> {
+  const evaluate = logisticObjective({ z, white, tasks, penalty: settings.penalty, linalg });
+  return minimiseTogether(starts, evaluate, { ...settings, rounding });
 }
 
 function fitOf({ white, moments, settings }: FitContext, task: FitTask, result: DescentResult): LogisticFit {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Matrix, matrix } from '../../src/core/matrix.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { type Dense, plainProduct } from '../../src/linalg/dense.ts';
+import { type Dense, plainProduct, toDense } from '../../src/linalg/dense.ts';
 import { type Linalg, openLinalg } from '../../src/linalg/linalg.ts';
 
 let linalg: Linalg;
@@ -215,6 +215,41 @@ describe('crossEntropy', () => {
       for (let j = 0; j < width; j++) {
         expect(Math.abs(step.gradient.data[t * width + j]! - expected.gradient[width + j]!)).toBeLessThan(
           1e-5 * Math.max(expected.loss, 1e-3),
+        );
+      }
+    }
+  });
+
+  it('computes in 64 bits when it is given 64 bits', async () => {
+    const [rows, width] = [50, 5];
+    const x = normal('x', rows, width);
+    const weights = normal('w', 3, width);
+    const bias = Float32Array.from([0.5, -30, 2]);
+    const wide = { x: toDense(x), weights: toDense(weights), bias: Float64Array.from(bias) };
+    const oneHot = matrix(rows, 3);
+    const signs = matrix(rows, 3);
+    for (let i = 0; i < rows; i++) {
+      oneHot.data[i * 3 + (i % 3)] = 1;
+      for (let t = 0; t < 3; t++) signs.data[i * 3 + t] = i % 2 === 0 ? 1 : -1;
+    }
+    const multinomial = await linalg.crossEntropy({
+      ...wide,
+      targets: { kind: 'multinomial', classes: 3, oneHot },
+    });
+    const expected = naive(x, weights, bias, (i) => i % 3);
+    expect(Math.abs(multinomial.loss[0]! / expected.loss - 1)).toBeLessThan(1e-13);
+    expected.gradient.forEach((value, i) => {
+      expect(Math.abs(multinomial.gradient.data[i]! - value)).toBeLessThan(1e-11);
+    });
+    const binary = await linalg.crossEntropy({ ...wide, targets: { kind: 'binary', signs } });
+    for (let t = 0; t < 3; t++) {
+      const two = matrix(2, width);
+      two.data.set(weights.data.subarray(t * width, (t + 1) * width), width);
+      const alone = naive(x, two, Float32Array.from([0, bias[t]!]), (i) => i % 2);
+      expect(Math.abs(binary.loss[t]! / alone.loss - 1)).toBeLessThan(1e-12);
+      for (let j = 0; j < width; j++) {
+        expect(Math.abs(binary.gradient.data[t * width + j]! - alone.gradient[width + j]!)).toBeLessThan(
+          1e-11,
         );
       }
     }

@@ -20,12 +20,12 @@ function bowls(list: readonly Bowl[], rounds: number[][] = []): EvaluateTogether
         (sum, v, j) => sum + (curvature[j]! * (v - minimum[j]!) ** 2) / 2,
         floor,
       );
-      return { value, gradient, gradientNorm: Math.max(...gradient.map(Math.abs)) };
+      return { value, gradient, gradientNorm: Math.max(...gradient.map(Math.abs)), excessBound: undefined };
     });
   };
 }
 
-const options = { tolerance: 1e-10, maxIterations: 200 };
+const options = { tolerance: 1e-10, maxIterations: 200, rounding: 1e-14 };
 
 describe('minimiseTogether', () => {
   it('finds the minimum of any bowl', async () => {
@@ -81,9 +81,10 @@ describe('minimiseTogether', () => {
         value: 1 + Math.abs(point[0]!),
         gradient: Float64Array.of(-1),
         gradientNorm: 1,
+        excessBound: undefined,
       }));
     const [result] = await minimiseTogether([Float64Array.of(0)], uphill, {
-      tolerance: 1e-12,
+      ...options,
       maxIterations: 50,
     });
     expect(result!.state).toBe('stalled');
@@ -96,14 +97,33 @@ describe('minimiseTogether', () => {
       points.map((point) => {
         const x = point[0]!;
         return x > 1
-          ? { value: Number.NaN, gradient: Float64Array.of(Number.NaN), gradientNorm: Number.NaN }
+          ? {
+              value: Number.NaN,
+              gradient: Float64Array.of(Number.NaN),
+              gradientNorm: Number.NaN,
+              excessBound: undefined,
+            }
           : {
               value: (x - 0.9) ** 2 + 1,
               gradient: Float64Array.of(x === 0 ? -3 : 2 * (x - 0.9)),
               gradientNorm: 1,
+              excessBound: undefined,
             };
       });
     const [result] = await minimiseTogether([Float64Array.of(0)], cliff, options);
     expect(result!.point[0]).toBeCloseTo(0.9, 3);
+  });
+
+  it('goes on past a small estimate while the proven bound on the excess is large', async () => {
+    // Very flat at the start, so that the first estimate is far too small: a bowl behind a plateau.
+    const list = [{ minimum: [1000], curvature: [1e-9], floor: 1 }];
+    const plain = bowls(list);
+    const bounded: EvaluateTogether = async (indices, points) =>
+      (await plain(indices, points)).map((found) => ({ ...found, excessBound: found.value - 1 }));
+    const loose = { ...options, tolerance: 1e-11 };
+    const [unaware] = await minimiseTogether([Float64Array.of(0)], plain, loose);
+    const [aware] = await minimiseTogether([Float64Array.of(0)], bounded, loose);
+    expect(unaware!.iterations).toBe(0);
+    expect(aware!.value - 1).toBeLessThan(1e-8);
   });
 });

@@ -185,6 +185,28 @@ describe('logistic fits', () => {
     expect(softmaxRows(scores).data.filter((_, i) => i % 5 === 0)).toEqual(new Float32Array(x.rows));
   });
 
+  it('go on in 64 bits where float32 rounding hides the optimum: separable classes under a weak penalty', async () => {
+    // One feature, 40 rows, weight w and bias b by symmetry 0: the optimum solves sum x sigmoid(-w x) = penalty w.
+    const values = Array.from({ length: 20 }, (_, i) => 1 + i / 10);
+    const x = matrix(40, 1, Float32Array.from([...values, ...values.map((value) => -value)]));
+    const labels = labelsOf([...values.map(() => 1), ...values.map(() => 0)], 2);
+    const penalty = 1e-5;
+    const slope = (w: number): number =>
+      penalty * w -
+      2 * values.reduce((sum, value) => sum + Math.fround(value) / (1 + Math.exp(w * Math.fround(value))), 0);
+    let [low, high] = [0, 1000];
+    for (let i = 0; i < 200; i++) {
+      if (slope((low + high) / 2) < 0) low = (low + high) / 2;
+      else high = (low + high) / 2;
+    }
+    const best =
+      2 * values.reduce((sum, value) => sum + Math.log1p(Math.exp(-low * Math.fround(value))), 0) +
+      (penalty / 2) * low ** 2;
+    const [fitted] = await fitLogistic(trainOn(x), [labels], { penalty, standardise: false, linalg });
+    expect(fitted!.convergence.state).toBe('converged');
+    expect(Math.abs((40 * fitted!.convergence.objective) / best - 1)).toBeLessThan(1e-5);
+  });
+
   it('say so when there is no optimum to reach: separable classes without a penalty', async () => {
     const x = matrix(6, 1, Float32Array.from([-3, -2, -1, 1, 2, 3]));
     const options = { penalty: 0, maxIterations: 5, linalg };
