@@ -5,7 +5,7 @@ import type { DataSet } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { openModel } from '../model/open-model.ts';
 import { installedRuntime } from '../model/runtime.ts';
-import { matchHooks } from '../onnx/hooks-match.ts';
+import { matchHooks } from '../onnx/hooks-names.ts';
 import { openCache } from '../store/cache.ts';
 import { readDataSet } from '../store/data-set.ts';
 import { type HookActivations, mustBeFree, writeActivations } from './activation-folder.ts';

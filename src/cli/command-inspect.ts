@@ -1,6 +1,6 @@
 /** @file cli: `inspect`: a model's inputs, outputs, weights and hook points, from the file alone. */
 import { openModel } from '../model/open-model.ts';
-import { matchHooks } from '../onnx/hooks-match.ts';
+import { matchHooks } from '../onnx/hooks-names.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { describeModel, type ModelDescription } from './describe-model.ts';
 import { byteText, counted, plainLine, shownPath, table } from './words.ts';

@@ -2,6 +2,7 @@
 import { verifyModel } from '../capture/verify-model.ts';
 import { openModel } from '../model/open-model.ts';
 import type { SelfCheck } from '../onnx/contract.ts';
+import { readDataSet } from '../store/data-set.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { numberText, shownPath, table } from './words.ts';
 
@@ -13,12 +14,18 @@ const STATES: Readonly<Record<SelfCheck['state'], string>> = {
 
 /** Ends with 3 when a check fails: what the hooks of this model say cannot be trusted. Throws what `openModel` throws. */
 export async function verifyCommand(
-  options: { readonly model: string },
+  options: { readonly model: string; readonly data: string | undefined },
   context: CommandContext,
 ): Promise<ExitCode> {
   const model = await openModel(options.model);
   try {
-    const checks = await verifyModel(model, context.control);
+    const data = options.data === undefined ? undefined : await readDataSet(options.data, context.control);
+    const checks = await verifyModel(
+      model,
+      data === undefined
+        ? {}
+        : { inputs: data.dataSet.examples.map(({ input }) => input), mapping: data.dataSet.inputs },
+    );
     const failed = checks.filter(({ state }) => state === 'failed').length;
     const shown = shownPath(options.model, context.workingFolder);
     if (context.json)

@@ -10,7 +10,7 @@ import type { CommandContext } from './context.ts';
 import { outcomeOf, type RunOutcome } from './outcome.ts';
 import { loadReportAssets } from './report-assets.ts';
 import { CACHE_FOLDER, RECORD_FILE, REPORT_FILE, writeRun } from './run-folder.ts';
-import { shownPath } from './words.ts';
+import { relativePath } from './words.ts';
 
 export type ExecuteOptions = {
   readonly name: string;
@@ -36,8 +36,8 @@ export async function execute(
     const page = renderReport(record, { assets: await loadReportAssets() });
     await writeRun(folder, record, page);
     return outcomeOf(record, {
-      record: shownPath(path.join(folder, RECORD_FILE), workingFolder),
-      report: shownPath(path.join(folder, REPORT_FILE), workingFolder),
+      record: relativePath(path.join(folder, RECORD_FILE), workingFolder),
+      report: relativePath(path.join(folder, REPORT_FILE), workingFolder),
     });
   } finally {
     lock.release();

@@ -51,13 +51,15 @@ Results go to stdout, progress and errors to stderr.`,
 
   add('verify <model>', 'run the model and check that what the hooks say adds up, with the numbers', [
     'verify models/grid/proxy/model.onnx',
-    'verify model.onnx --json',
-  ]).action((model: string, options: Json) =>
-    launch(options, async (context) => {
-      const { verifyCommand } = await import('./command-verify.ts');
-      return verifyCommand({ model }, context);
-    }),
-  );
+    'verify model.onnx --data examples.jsonl --json',
+  ])
+    .option('--data <file>', 'check on inputs of a data file (default: random ones)')
+    .action((model: string, options: Json & { data?: string }) =>
+      launch(options, async (context) => {
+        const { verifyCommand } = await import('./command-verify.ts');
+        return verifyCommand({ model, data: options.data }, context);
+      }),
+    );
 
   add('plan [experiment]', 'before any forward pass: hooks, bytes, minutes, sample sizes', [
     'plan grid-proxy',

@@ -67,6 +67,11 @@ export function shownPath(file: string, workingFolder: string): string {
   return path.sep === '/' ? shown : shown.split(path.sep).join('/');
 }
 
+/** `file` relative to the working folder wherever it lies, with forward slashes: for JSON that other programs read. */
+export function relativePath(file: string, workingFolder: string): string {
+  return path.relative(workingFolder, path.resolve(workingFolder, file)).split(path.sep).join('/') || '.';
+}
+
 /** An argument as a shell needs it. */
 export function quoted(argument: string): string {
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replace(/'/g, "'\\''")}'`;

@@ -8,6 +8,7 @@ import {
   numberText,
   plainLine,
   quoted,
+  relativePath,
   shownPath,
   table,
 } from '../../src/cli/words.ts';
@@ -84,6 +85,12 @@ describe('paths', () => {
     expect(shownPath('/home/x/p', '/home/x/p')).toBe('.');
     expect(shownPath('../other/a.onnx', '/home/x/p')).toBe('/home/x/other/a.onnx');
     expect(shownPath('..a/b', '/home/x/p')).toBe('..a/b');
+  });
+
+  it('are relative everywhere for programs that read JSON', () => {
+    expect(relativePath('/home/x/p/reports/a/run.json', '/home/x/p')).toBe('reports/a/run.json');
+    expect(relativePath('/home/x/other/run.json', '/home/x/p')).toBe('../other/run.json');
+    expect(relativePath('.', '/home/x/p')).toBe('.');
   });
 });
 

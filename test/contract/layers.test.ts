@@ -150,6 +150,7 @@ describe('the reader of imports', () => {
       "type F = import('./f.ts').F;",
       "const g = require.resolve('g/package.json');",
       "import 'node:fs';",
+      "const k = createRequire(import.meta.url).resolve('k/dist/k.js');",
       "// import h from './h.ts';",
       'const i = "import j from \'./j.ts\'";',
     ].join('\n');
@@ -164,6 +165,7 @@ describe('the reader of imports', () => {
       [6, 'src/onnx/f.ts'],
       [7, 'g/package.json'],
       [8, 'node:fs'],
+      [9, 'k/dist/k.js'],
     ]);
   });
 

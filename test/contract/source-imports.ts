@@ -51,13 +51,13 @@ export function importsIn(file: string, text: string): SourceImport[] {
   return found;
 }
 
-/** `import(...)`, `require(...)`, `require.resolve(...)` and `import.meta.resolve(...)`. */
+/** `import(...)`, `require(...)`, and `resolve(...)` of require, createRequire(...) and import.meta. */
 function isLoader(callee: ts.Expression): boolean {
   if (callee.kind === ts.SyntaxKind.ImportKeyword) return true;
   if (ts.isIdentifier(callee)) return callee.text === 'require';
   return (
     ts.isPropertyAccessExpression(callee) &&
     callee.name.text === 'resolve' &&
-    ['require', 'import.meta'].includes(callee.expression.getText())
+    /^(require|import\.meta|createRequire\(.*\))$/.test(callee.expression.getText())
   );
 }
