@@ -1,0 +1,121 @@
+// @ts-check
+// biome-ignore-all lint/correctness/noUnusedVariables: plain scripts share one scope, the use is in another file.
+/** @file page script: hook-by-position maps side by side, one colour scale per unit, centred at chance. */
+
+/** @typedef {{ traces: object[], layout: Record<string, unknown> }} Drawn */
+/** @typedef {Extract<import('../page-data.ts').FigureDrawing, { kind: 'site-maps' }>} SiteMaps */
+
+const MOST_CELLS_WITH_TEXT = 400;
+
+/** @param {Table} table @param {SiteMaps} drawing @param {Palette} palette @param {number} width @returns {Drawn} */
+function drawMaps(table, drawing, palette, width) {
+  const { hooks, positions, panels } = drawing;
+  const longest = Math.max(...hooks.map((hook) => Math.min(24, hook.length)), 1);
+  const left = Math.min(width * 0.36, 14 + 6.3 * longest);
+  const gap = 16;
+  const fits = Math.max(1, Math.floor((width - left + gap) / (150 + gap)));
+  const perRow = Math.min(panels.length, fits);
+  const rows = Math.ceil(panels.length / perRow);
+  const cell = hooks.length > 30 ? 13 : hooks.length > 16 ? 18 : 26;
+  const head = 40;
+  const foot = 30;
+  const inner = cell * hooks.length;
+  const height = rows * (head + inner + foot);
+  const panelWidth = (width - left - gap * (perRow - 1) - 4) / perRow;
+  const withText =
+    hooks.length * positions.length < MOST_CELLS_WITH_TEXT && panelWidth / positions.length >= 17;
+  /** @type {object[]} */
+  const traces = [];
+  /** @type {object[]} */
+  const annotations = [];
+  /** @type {Record<string, unknown>} */
+  const axes = {};
+  for (const [i, panel] of panels.entries()) {
+    const row = Math.floor(i / perRow);
+    const column = i % perRow;
+    const x0 = (left + column * (panelWidth + gap)) / width;
+    const x1 = x0 + panelWidth / width;
+    const y1 = 1 - (row * (head + inner + foot) + head) / height;
+    const y0 = y1 - inner / height;
+    const suffix = i === 0 ? '' : String(i + 1);
+    const flat = numbers(table.column(panel.column));
+    const z = hooks.map((_, h) => positions.map((__, p) => flat[h * positions.length + p] ?? null));
+    traces.push({
+      type: 'heatmap',
+      x: positions.map((_, p) => p),
+      y: hooks.map((_, h) => h),
+      z,
+      zmin: panel.chance - panel.span,
+      zmax: panel.chance + panel.span,
+      colorscale: palette.diverging,
+      showscale: false,
+      hoverinfo: 'none',
+      xgap: 1.5,
+      ygap: 1.5,
+      xaxis: `x${suffix}`,
+      yaxis: `y${suffix}`,
+      ...(withText && {
+        text: z.map((line) => line.map((value) => (value === null ? '' : cellText(value, panel.percent)))),
+        texttemplate: '%{text}',
+        textfont: { size: 10.5, family: FONT },
+      }),
+    });
+    const holes = z.flatMap((line, h) => line.flatMap((value, p) => (value === null ? [{ h, p }] : [])));
+    traces.push({
+      type: 'scatter',
+      mode: 'markers',
+      x: holes.map(({ p }) => p),
+      y: holes.map(({ h }) => h),
+      marker: { size: 3, color: palette.muted, opacity: 0.6 },
+      hoverinfo: 'none',
+      xaxis: `x${suffix}`,
+      yaxis: `y${suffix}`,
+    });
+    const tick = Math.max(1, Math.ceil((positions.length * 20) / panelWidth));
+    const shown = positions
+      .map((position, p) => ({ position, p }))
+      .filter(({ p }) => (positions.length - 1 - p) % tick === 0);
+    axes[`xaxis${suffix}`] = baseAxis(palette, {
+      domain: [x0, Math.min(1, x1)],
+      anchor: `y${suffix}`,
+      range: [-0.5, positions.length - 0.5],
+      tickvals: shown.map(({ p }) => p),
+      ticktext: shown.map(({ position }) => String(position).replace('-', '\u2212')),
+      showgrid: false,
+      zeroline: false,
+    });
+    axes[`yaxis${suffix}`] = baseAxis(palette, {
+      domain: [Math.max(0, y0), Math.min(1, y1)],
+      anchor: `x${suffix}`,
+      range: [hooks.length - 0.5, -0.5],
+      tickvals: hooks.map((_, h) => h),
+      ticktext: hooks.map((hook) => label(hook, 24)),
+      showticklabels: column === 0,
+      showgrid: false,
+      zeroline: false,
+    });
+    annotations.push({
+      xref: 'paper',
+      yref: 'paper',
+      x: x0,
+      y: y1,
+      xanchor: 'left',
+      yanchor: 'bottom',
+      yshift: 5,
+      align: 'left',
+      showarrow: false,
+      text: wrapped(panel.title, Math.max(12, Math.floor(panelWidth / 6.2))),
+      font: { size: 12, color: palette.ink },
+    });
+  }
+  return {
+    traces,
+    layout: baseLayout(palette, { ...axes, annotations, width, height, margin: { l: 0, r: 0, t: 0, b: 0 } }),
+  };
+}
+
+/** Percent without its sign, or two digits of nats: short enough for a cell. @param {number} value @param {boolean} percent */
+function cellText(value, percent) {
+  const text = percent ? (100 * value).toFixed(0) : value.toFixed(Math.abs(value) >= 9.95 ? 0 : 1);
+  return text.replace(/^-0(\.0)?$/, '0$1').replace('-', '\u2212');
+}

@@ -1,0 +1,118 @@
+/** @file report: part 4, the evidence ladder: each rung with its numbers, nulls, criterion and outcome. */
+import type { NullComparison, RungResult, Statistic } from '../record/parts.ts';
+import { intervalText, inUnit, measuredText, plain, pText } from './format.ts';
+import { type Html, html, NOTHING, outside } from './html.ts';
+import { roleShape, stateMark, stateShape, statisticStrip } from './marks.ts';
+import { type ReportView, section } from './view.ts';
+import { ROLE_NAMES, STATES } from './words.ts';
+
+export function ladderSection(view: ReportView): Html {
+  const { rungs, verdict } = view.record;
+  const counts = (['passed', 'failed', 'undefined', 'not-run'] as const)
+    .map((state) => ({ state, count: rungs.filter((rung) => rung.state === state).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ state, count }) => `${count} ${STATES[state]}`);
+  return section({
+    id: 'ladder',
+    title: 'The evidence ladder',
+    lead:
+      rungs.length === 0
+        ? 'No rung was run.'
+        : html`Each rung asks for more than the one below it, and holds its number against a null. ${counts.join(', ')}; the verdict stands on <a href="#rung-${verdict.grade}">${verdict.grade}</a>.`,
+    body:
+      rungs.length === 0
+        ? NOTHING
+        : html`<ol class="ladder">${rungs.map((rung) => rungItem(view, rung))}</ol><p class="how">In each small picture the mark is the number, the line its interval, the grey band the central 95\u202f% of its null, the tick zero.</p>`,
+  });
+}
+
+function rungItem(view: ReportView, rung: RungResult): Html {
+  const graded = view.record.verdict.grade === rung.id;
+  const roles = (['intended', 'proxy'] as const).flatMap((role) => {
+    const state = rung.byRole[role];
+    return state === undefined ? [] : [{ role, state }];
+  });
+  const deciding = decisive(rung);
+  const { statistics } = rung;
+  return html`<li class="rung rung-${rung.state}${graded && ' rung-graded'}" id="rung-${rung.id}">
+<div class="rung-rail"><span class="rung-badge">${rung.id}</span></div>
+<div class="rung-main"><h3>${outside(rung.title)} ${stateMark(rung.state)}${graded && html`<span class="chip chip-grade">grade</span>`}</h3>
+<p class="rung-question">${outside(rung.question)}</p><p class="rung-summary">${outside(rung.summary)}</p>${
+    roles.length > 0 &&
+    html`<ul class="rung-roles">${roles.map(
+      ({ role, state }) =>
+        html`<li>${roleShape(role)}<span>${ROLE_NAMES[role]}</span>${stateMark(state)}</li>`,
+    )}</ul>`
+  }</div>
+<div class="rung-numbers">${deciding.map((statistic) => decisiveNumber(statistic))}</div>
+${
+  statistics.length > 0 &&
+  html`<details class="rung-details"><summary>${statistics.length === 1 ? 'Its statistic' : `All ${statistics.length} statistics`}</summary><div class="statistics">${statistics.map((statistic) => statisticRow(view, statistic))}</div></details>`
+}</li>`;
+}
+
+/** At most one deciding number per goal, and at most two: the first that the rule judged. */
+function decisive(rung: RungResult): readonly Statistic[] {
+  const judged = rung.statistics.filter(({ state }) => state !== 'reported');
+  const proxy = judged.find(({ role }) => role === 'proxy');
+  const intended = judged.find(({ role }) => role === 'intended');
+  const byRole = [intended, proxy].flatMap((statistic) => (statistic === undefined ? [] : [statistic]));
+  if (byRole.length > 0) return byRole;
+  // Of the parts that must all hold, the one that did not explains more than the first one that did.
+  const telling = judged.find(({ state }) => state !== 'passed') ?? judged[0];
+  return telling === undefined ? [] : [telling];
+}
+
+function decisiveNumber(statistic: Statistic): Html {
+  const { value, unit, interval, role, criterion, state } = statistic;
+  const strongest = headlineNull(statistic.nulls);
+  return html`<div class="decisive"><p class="decisive-number">${stateShape(state)}<span class="visually-hidden">${STATES[state]}</span>${role !== undefined && html`<span class="decisive-role">${ROLE_NAMES[role]}</span>`}<strong>${
+    value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'
+  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit)}</span>`}</p>${statisticStrip(statistic)}<p class="small">${
+    value.state === 'undefined' && html`${outside(value.reason)}. `
+  }${strongest !== undefined && html`Null ${nullSpan(strongest, statistic)}${strongest.pValue.state === 'measured' && html`, ${pText(strongest.pValue)}`}. `}<span class="criterion">Asked: ${outside(criterion)}.</span></p></div>`;
+}
+
+/** The null that leaves the least room: the largest p, or the widest band where none was tested. */
+function headlineNull(nulls: readonly NullComparison[]): NullComparison | undefined {
+  const rank = ({ pValue, high }: NullComparison): number =>
+    pValue.state === 'measured'
+      ? pValue.value
+      : high.state === 'measured'
+        ? -1 / (1 + Math.abs(high.value))
+        : -2;
+  return [...nulls].sort((a, b) => rank(b) - rank(a))[0];
+}
+
+function nullSpan(comparison: NullComparison, { unit }: Statistic): string {
+  const { low, high, mean } = comparison;
+  if (low.state === 'measured' && high.state === 'measured') {
+    return `${inUnit(low.value, unit)} to ${inUnit(high.value, unit)}`;
+  }
+  return measuredText(mean, unit);
+}
+
+/** A log ratio is easier to grasp as the factor it stands for. */
+function numberWithFactor({ value, unit }: Statistic): string {
+  const text = measuredText(value, unit);
+  return unit === 'log-ratio' && value.state === 'measured'
+    ? `${text} (\u00d7\u202f${plain(Math.exp(value.value))})`
+    : text;
+}
+
+function statisticRow(view: ReportView, statistic: Statistic): Html {
+  const { id, label, value, interval, unit, nulls, state, criterion, site, role } = statistic;
+  return html`<div class="statistic" id="${view.anchorOf.get(id)}" tabindex="-1">
+<div class="statistic-head"><p class="statistic-label">${role !== undefined && roleShape(role)}${outside(label)}</p><p class="small"><code>${id}</code>${site !== undefined && html` at <code>${site}</code>`}</p></div>
+<div class="statistic-number"><p><strong>${value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'}</strong>${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, unit)}</span>`}</p>${statisticStrip(statistic)}${
+    value.state === 'undefined' && html`<p class="small">${outside(value.reason)}</p>`
+  }</div>
+<div class="statistic-outcome"><p>${stateMark(state)}</p><p class="small">${outside(criterion)}</p></div>
+${
+  nulls.length > 0 &&
+  html`<ul class="nulls">${nulls.map(
+    (comparison) =>
+      html`<li>Null: ${outside(comparison.label)}; ${comparison.draws} draws, mean ${measuredText(comparison.mean, unit)}, 95\u202f% ${nullSpan(comparison, statistic)}${comparison.pValue.state === 'measured' && html`, ${pText(comparison.pValue)}`}</li>`,
+  )}</ul>`
+}</div>`;
+}

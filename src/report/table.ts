@@ -1,0 +1,47 @@
+/** @file report: tidy tables: as data for the page's script, and as HTML for readers; decides no content. */
+import { float32Base64, uint16Base64 } from './embed.ts';
+import { type Html, type HtmlPart, html } from './html.ts';
+import type { ColumnData, TableData } from './page-data.ts';
+
+/** Longer number columns are packed: base64 float32 takes a third of JSON, and seven digits are more than a figure shows. */
+const PACK_FROM = 64;
+
+export function textColumn(name: string, values: readonly string[]): ColumnData {
+  const levels = [...new Set(values)];
+  const codeOf = new Map(levels.map((level, code) => [level, code]));
+  return { kind: 'text', name, levels, codes: uint16Base64(values.map((value) => codeOf.get(value)!)) };
+}
+
+export function numberColumn(name: string, values: readonly (number | null)[]): ColumnData {
+  return values.length < PACK_FROM
+    ? { kind: 'number', name, values }
+    : { kind: 'number', name, float32: float32Base64(values) };
+}
+
+export function tidyTable(id: string, columns: readonly ColumnData[], rows: number): TableData {
+  return { id, rows, columns };
+}
+
+export type HeadCell = { readonly text: HtmlPart; readonly number?: boolean };
+
+/** A table for readers. The first cell of each row heads it; columns of numbers are right-aligned. */
+export function readerTable(options: {
+  readonly caption: HtmlPart;
+  readonly heads: readonly HeadCell[];
+  readonly rows: readonly (readonly HtmlPart[])[];
+}): Html {
+  const { caption, heads, rows } = options;
+  const className = (i: number): Html | undefined => (heads[i]?.number ? html` class="number"` : undefined);
+  return html`<div class="table-frame" tabindex="0" role="region" aria-label="${captionText(caption)}"><table><caption>${caption}</caption><thead><tr>${heads.map(
+    (head, i) => html`<th scope="col"${className(i)}>${head.text}</th>`,
+  )}</tr></thead><tbody>${rows.map(
+    (row) =>
+      html`<tr>${row.map((cell, i) =>
+        i === 0 ? html`<th scope="row"${className(i)}>${cell}</th>` : html`<td${className(i)}>${cell}</td>`,
+      )}</tr>`,
+  )}</tbody></table></div>`;
+}
+
+function captionText(caption: HtmlPart): string {
+  return typeof caption === 'string' ? caption : 'table';
+}
