@@ -3,6 +3,7 @@ import { MesascopeError } from '../../src/core/errors.ts';
 import type { Random } from '../../src/core/random.ts';
 import { appendOutputs } from '../../src/onnx/append-outputs.ts';
 import type { EditKind, ModelIndex } from '../../src/onnx/contract.ts';
+import { findHookPoints } from '../../src/onnx/hooks-find.ts';
 import { indexModel } from '../../src/onnx/index-model.ts';
 import { instrument } from '../../src/onnx/instrument.ts';
 import { readTensor } from '../../src/onnx/read-tensor.ts';
@@ -54,6 +55,7 @@ export function exerciseModel(bytes: Uint8Array, random: Random): Ending {
     });
   }
   refusable(() => shuffledTwin(model, { seed: 1 }));
+  refusable(() => findHookPoints(model));
   return ending;
 }
 
