@@ -3,7 +3,7 @@ import { throwIfAborted } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
 import { normalQuantile } from '../evidence/distribution-normal.ts';
 import { openModel } from '../model/open-model.ts';
-import { matchHooks } from '../onnx/hooks-match.ts';
+import { matchHooks } from '../onnx/hooks-names.ts';
 import { splitByGroup } from '../store/group-split.ts';
 import type { Experiment } from './experiment.ts';
 import { loadData } from './load-data.ts';
