@@ -47,7 +47,9 @@ export function findHookPoints(index: ModelIndex): HookMap {
   const blocks = blocksOf(structure, chain);
   const naming = new Naming(structure, { batch: structure.batch, position: positionSize(blocks) });
   naming.add('embed', 'stream', [first.stream], PLAIN);
-  blocks.forEach((block, i) => nameBlock(naming, { block, i, next: blocks[i + 1]?.sums[0]?.sum }));
+  blocks.forEach((block, i) => {
+    nameBlock(naming, { block, i, next: blocks[i + 1]?.sums[0]?.sum });
+  });
   nameEnds(naming, blocks.at(-1)!);
   return {
     blocks: blocks.map(({ kind, norm }, i) => ({ index: i, kind, norm })),
@@ -213,7 +215,7 @@ function nameAttention(naming: Naming, name: (part: string) => string, added: re
   const { parts } = branch;
   const inside =
     parts.fused === undefined
-      ? 'no product of two activations was found before the softmax'
+      ? 'it is not one value of this graph: no single projection makes it, or the graph uses its parts one by one'
       : `attention is one operator here (${parts.fused}), which does not hand it out`;
   for (const part of ['q', 'k', 'v'] as const) {
     if (parts[part].length === 0) naming.miss(name(part), inside);

@@ -160,7 +160,8 @@ function scoreProduct(structure: Structure, scores: number): GraphNode | undefin
 
 /**
  * A head's input as its projection gives it, bias included, before rotary positions, scaling and repetition for grouped
- * queries; where it comes from no single product of the branch, as it enters the operand's product.
+ * queries; what enters the operand's product where no product of the branch comes before (no projection, or one of
+ * another sequence). Empty where several products or several parts of one make it up.
  */
 function projected(
   structure: Structure,
@@ -170,8 +171,8 @@ function projected(
   if (!isActivation(structure, operand)) return [];
   const light = lightBefore(structure, operand, inside);
   const [product] = light.products;
-  if (product === undefined || light.products.length !== 1) return layoutsBefore(structure, operand);
+  if (product === undefined) return layoutsBefore(structure, operand);
   const start = structure.graph.nodes[product]!.outputs[0]!;
-  const lists = layoutsAfter(structure, start, light);
-  return lists.length === 1 ? lists[0]! : layoutsBefore(structure, operand);
+  const lists = light.products.length === 1 ? layoutsAfter(structure, start, light) : [];
+  return lists.length === 1 ? lists[0]! : [];
 }

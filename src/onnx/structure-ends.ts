@@ -1,6 +1,6 @@
 /** @file onnx: where a stream leaves the graph: its last norm and the logits. */
 import type { Structure } from './structure-facts.ts';
-import { isHeavy, isLayout, isSelect } from './structure-operators.ts';
+import { hidesNonlinearity, isHeavy, isLayout, isSelect } from './structure-operators.ts';
 import { affineInput, isActivation, producerOf, reachesThroughHeavy } from './structure-steps.ts';
 
 /** Logits, or why no output of the graph holds any. */
@@ -35,7 +35,7 @@ function endsInProduct(structure: Structure, value: number): boolean {
   for (let steps = 0; steps < 16; steps++) {
     const node = producerOf(structure, at);
     if (node === undefined) return false;
-    if (isHeavy(node.op)) return true;
+    if (isHeavy(node.op)) return !hidesNonlinearity(node);
     const affine = affineInput(structure, node);
     // A tanh that is scaled afterwards caps logits; a bare one is a layer of its own.
     const passes = isLayout(node.op) || isSelect(node.op) || (node.op === 'Tanh' && scaled);

@@ -114,10 +114,10 @@ function isFloatResult(of: {
   const { node, inputs, declared } = of;
   if (declared?.dataType !== undefined) return isFloatType(declared.dataType);
   if (BOOLEAN_OR_INTEGER.has(node.op)) return false;
-  if (node.op === 'Cast') return isFloatType(node.view.attributes['to']?.int);
+  if (node.op === 'Cast') return isFloatType(node.view.attributes.to?.int);
   if (node.op === 'DequantizeLinear') return true;
   if (node.op === 'ConstantOfShape') {
-    const type = node.view.attributes['value']?.tensor?.dataType;
+    const type = node.view.attributes.value?.tensor?.dataType;
     return type === undefined || isFloatType(type);
   }
   const from = node.op === 'Where' ? inputs[1] : inputs[0];
@@ -164,7 +164,7 @@ function constantFact(index: ModelIndex, node: GraphNode): Fact | undefined {
 
 /** The value that ConstantOfShape fills with: its `value`, by default 0. */
 function fillOf(index: ModelIndex, node: GraphNode): number {
-  const tensor = node.op === 'ConstantOfShape' ? node.view.attributes['value']?.tensor : undefined;
+  const tensor = node.op === 'ConstantOfShape' ? node.view.attributes.value?.tensor : undefined;
   return tensor === undefined ? 0 : (tensorFact(index, tensor).numbers?.[0] ?? 0);
 }
 

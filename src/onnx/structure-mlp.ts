@@ -1,6 +1,6 @@
 /** @file onnx: the parts of an MLP branch around its nonlinearity: what goes in, what comes out. */
 import type { Structure } from './structure-facts.ts';
-import { isHeavy, isNonlinear } from './structure-operators.ts';
+import { hidesNonlinearity, isHeavy, isNonlinear } from './structure-operators.ts';
 import { activationInputs, isActivation, producerOf, stepBack } from './structure-steps.ts';
 import { type Light, layoutsAfter, layoutsBefore, lightBefore } from './structure-trace.ts';
 
@@ -48,6 +48,9 @@ function lastProduct(structure: Structure, branch: number, inside: ReadonlySet<n
 function preActivation(structure: Structure, light: Light): MlpPart {
   const { graph } = structure;
   const nonlinear = [...light.nodes].filter((at) => isNonlinear(graph.nodes[at]!.op));
+  if (light.products.some((at) => hidesNonlinearity(graph.nodes[at]!))) {
+    return { reason: 'the product before the nonlinearity applies it in the same operator' };
+  }
   if (nonlinear.length === 0) return { reason: 'no nonlinearity lies between its last two products' };
   const biased = nonlinear.some(
     (at) => /:(BiasGelu|FastGelu)$/.test(graph.nodes[at]!.op) && hasBias(structure, at),

@@ -58,7 +58,7 @@ export function numbersOf(
   if (op === 'Concat') return concatenated(inputs);
   if (a === undefined) return undefined;
   if (UNCHANGED.has(op)) return a;
-  if (op === 'Cast') return isWholeType(attribute['to']?.int) ? a.map(Math.trunc) : a;
+  if (op === 'Cast') return isWholeType(attribute.to?.int) ? a.map(Math.trunc) : a;
   const unary = UNARY[op];
   if (unary !== undefined) return a.map((x) => unary(x));
   const b = inputs[1]?.numbers;

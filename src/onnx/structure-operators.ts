@@ -1,4 +1,5 @@
 /** @file onnx: what the operators of a graph do to a residual stream, by class; knows operators, no models. */
+import type { GraphNode } from './structure-graph.ts';
 
 /** Operators that mix the width (or positions) by a product: what makes a branch more than a rearrangement. */
 const HEAVY: ReadonlySet<string> = new Set([
@@ -114,6 +115,11 @@ export function isSelect(op: string): boolean {
 
 export function isNonlinear(op: string): boolean {
   return NONLINEAR.has(op);
+}
+
+/** True for a product that also applies a nonlinearity (ONNX Runtime's FusedGemm and FusedConv). */
+export function hidesNonlinearity(node: GraphNode): boolean {
+  return node.op.startsWith('com.microsoft:Fused') && node.view.attributes.activation !== undefined;
 }
 
 /** Operators that only read the size of their input. */

@@ -86,12 +86,12 @@ function broadcast(a: Dims, b: Dims): Dims {
 }
 
 function axisOf(node: GraphNode, rank: number, otherwise: number): number {
-  const axis = node.view.attributes['axis']?.int ?? otherwise;
+  const axis = node.view.attributes.axis?.int ?? otherwise;
   return axis < 0 ? axis + rank : axis;
 }
 
 function axesOf(node: GraphNode, inputs: Inputs, place: number): readonly number[] | undefined {
-  return node.view.attributes['axes']?.ints ?? inputs[place]?.numbers;
+  return node.view.attributes.axes?.ints ?? inputs[place]?.numbers;
 }
 
 function matMul(_: GraphNode, inputs: Inputs): readonly Dims[] {
@@ -112,9 +112,9 @@ function gemm(node: GraphNode, inputs: Inputs): readonly Dims[] {
 
 function reshape(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const from = inputs[0]?.dims;
-  const shape = inputs[1]?.numbers ?? node.view.attributes['shape']?.ints;
+  const shape = inputs[1]?.numbers ?? node.view.attributes.shape?.ints;
   if (shape === undefined) return [];
-  const keepZero = node.view.attributes['allowzero']?.int === 1;
+  const keepZero = node.view.attributes.allowzero?.int === 1;
   const dims = shape.map((size, i) => (size === 0 && !keepZero ? (from?.[i] ?? NaN) : size));
   const open = dims.indexOf(-1);
   if (open >= 0) {
@@ -126,7 +126,7 @@ function reshape(node: GraphNode, inputs: Inputs): readonly Dims[] {
 
 function transpose(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const from = inputs[0]?.dims;
-  const order = node.view.attributes['perm']?.ints ?? from?.map((_, i) => from.length - 1 - i);
+  const order = node.view.attributes.perm?.ints ?? from?.map((_, i) => from.length - 1 - i);
   return only(order?.map((axis) => from?.[axis] ?? NaN));
 }
 
@@ -162,17 +162,17 @@ function gatherNd(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const at = inputs[1]?.dims;
   const depth = at?.at(-1);
   if (from === undefined || at === undefined || depth === undefined) return [];
-  const lead = node.view.attributes['batch_dims']?.int ?? 0;
+  const lead = node.view.attributes.batch_dims?.int ?? 0;
   return only([...at.slice(0, -1), ...from.slice(lead + depth)]);
 }
 
 function slice(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const from = inputs[0]?.dims;
   const named = node.view.attributes;
-  const starts = named['starts']?.ints ?? inputs[1]?.numbers;
-  const ends = named['ends']?.ints ?? inputs[2]?.numbers;
+  const starts = named.starts?.ints ?? inputs[1]?.numbers;
+  const ends = named.ends?.ints ?? inputs[2]?.numbers;
   if (from === undefined || starts === undefined || ends === undefined) return [];
-  const axes = named['axes']?.ints ?? inputs[3]?.numbers ?? starts.map((_, i) => i);
+  const axes = named.axes?.ints ?? inputs[3]?.numbers ?? starts.map((_, i) => i);
   const steps = inputs[4]?.numbers;
   const dims = [...from];
   axes.forEach((given, i) => {
@@ -193,7 +193,7 @@ function split(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const from = inputs[0]?.dims;
   if (from === undefined) return [];
   const axis = axisOf(node, from.length, 0);
-  const parts = node.view.attributes['split']?.ints ?? inputs[1]?.numbers;
+  const parts = node.view.attributes.split?.ints ?? inputs[1]?.numbers;
   const equal = Math.ceil((from[axis] ?? NaN) / node.outputs.length);
   return node.outputs.map((_, place) => {
     const last = place === node.outputs.length - 1 ? (from[axis] ?? NaN) - equal * place : equal;
@@ -212,19 +212,19 @@ function concat(node: GraphNode, inputs: Inputs): readonly Dims[] {
 function reduce(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const from = inputs[0]?.dims;
   if (from === undefined) return [];
-  const given = axesOf(node, inputs, 1) ?? node.view.attributes['axis'];
+  const given = axesOf(node, inputs, 1) ?? node.view.attributes.axis;
   const list = Array.isArray(given) ? (given as readonly number[]) : undefined;
-  const one = node.view.attributes['axis']?.int;
+  const one = node.view.attributes.axis?.int;
   const axes = list ?? (one === undefined ? from.map((_, i) => i) : [one]);
   const gone = new Set(axes.map((axis) => (axis < 0 ? axis + from.length : axis)));
-  const keep = (node.view.attributes['keepdims']?.int ?? 1) !== 0;
+  const keep = (node.view.attributes.keepdims?.int ?? 1) !== 0;
   return only(keep ? from.map((size, i) => (gone.has(i) ? 1 : size)) : from.filter((_, i) => !gone.has(i)));
 }
 
 /** Recurrent layers: Y [length, directions, batch, hidden], then the last states. */
 function recurrent(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const x = inputs[0]?.dims;
-  const hidden = node.view.attributes['hidden_size']?.int;
+  const hidden = node.view.attributes.hidden_size?.int;
   const directions = inputs[1]?.dims?.[0];
   if (x?.length !== 3 || hidden === undefined || directions === undefined) return [];
   const state = [directions, x[1]!, hidden];
@@ -236,8 +236,8 @@ function attention(node: GraphNode, inputs: Inputs): readonly Dims[] {
   const query = inputs[0]?.dims;
   const value = inputs[2]?.dims;
   if (query === undefined || value?.length !== query.length) return [];
-  const heads = node.view.attributes['q_num_heads']?.int ?? 1;
-  const valueHeads = node.view.attributes['kv_num_heads']?.int ?? heads;
+  const heads = node.view.attributes.q_num_heads?.int ?? 1;
+  const valueHeads = node.view.attributes.kv_num_heads?.int ?? heads;
   const last = value.at(-1)!;
   return only([...query.slice(0, -1), query.length === 3 ? (last / valueHeads) * heads : last]);
 }
@@ -282,6 +282,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   ),
   ...each(['LSTM', 'GRU', 'RNN'], recurrent),
   Gemm: gemm,
+  'com.microsoft:FusedGemm': gemm,
   Reshape: reshape,
   Transpose: transpose,
   Squeeze: squeeze,
@@ -321,7 +322,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'com.microsoft:MatMulNBits': (node, inputs) => {
     const from = inputs[0]?.dims;
-    const columns = node.view.attributes['N']?.int;
+    const columns = node.view.attributes.N?.int;
     return only(from === undefined || columns === undefined ? undefined : [...from.slice(0, -1), columns]);
   },
 };
