@@ -12,13 +12,18 @@ export type RecordedFit = {
 };
 export type RecordedLogistic = RecordedFit & { readonly objective: number };
 
-export type Recorded = {
+export type Problem = {
   readonly rows: number;
   readonly width: number;
   readonly classes: number;
   readonly x: readonly number[];
   readonly labels: readonly number[];
-  readonly logistic: readonly RecordedLogistic[];
+};
+
+/** More features than rows. */
+export type SeparableRecord = Problem & { readonly logistic: readonly RecordedLogistic[] };
+
+export type Recorded = SeparableRecord & {
   readonly logistic_raw: readonly RecordedLogistic[];
   readonly ridge: readonly RecordedFit[];
   readonly ridge_raw: readonly RecordedFit[];
@@ -27,9 +32,15 @@ export type Recorded = {
 };
 
 export function recorded(name: 'binary' | 'four-classes'): Recorded {
-  return JSON.parse(
-    readFileSync(new URL(`../fixtures/probe/${name}.json`, import.meta.url), 'utf8'),
-  ) as Recorded;
+  return readFixture(name) as Recorded;
+}
+
+export function recordedSeparable(): SeparableRecord {
+  return readFixture('separable') as SeparableRecord;
+}
+
+function readFixture(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../fixtures/probe/${name}.json`, import.meta.url), 'utf8'));
 }
 
 /** All rows of x as the fit side. */
@@ -37,7 +48,7 @@ export function trainOn(x: Matrix): TrainSplit {
   return { role: 'fit', rows: Int32Array.from({ length: x.rows }, (_, i) => i), x };
 }
 
-export function featuresOf(problem: Recorded): Matrix {
+export function featuresOf(problem: Problem): Matrix {
   return matrix(problem.rows, problem.width, Float32Array.from(problem.x));
 }
 
