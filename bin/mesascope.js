@@ -7,5 +7,7 @@ import { register } from 'tsx/esm/api';
 
 registerCommonJs();
 register();
-const { main } = await import('../src/cli/main.ts');
+const { main, reportCrash } = await import('../src/cli/main.ts');
+// What is thrown where nobody awaits it still ends as one line and exit code 1.
+process.on('uncaughtException', (error) => process.exit(reportCrash(error)));
 process.exitCode = await main(process.argv.slice(2));

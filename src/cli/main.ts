@@ -36,6 +36,11 @@ export async function main(
   }
 }
 
+/** Prints what nobody caught as one line and returns the exit code to end with. */
+export function reportCrash(thrown: unknown): ExitCode {
+  return printError(thrown, processTerminal());
+}
+
 type WorkOptions = {
   readonly argv: readonly string[];
   readonly terminal: Terminal;

@@ -168,4 +168,35 @@ describe('the program in a process of its own', () => {
       models: [],
     });
   });
+
+  it('ends at once on the second Ctrl+C, whatever it is waiting for', async () => {
+    const waiting = path.join(folder, 'waiting.probe.ts');
+    writeFileSync(
+      waiting,
+      "export default { kind: 'mesascope-experiment', title: 'x', model: 'm', data: () => new Promise((r) => { console.error('waiting'); setTimeout(r, 60_000); }) };\n",
+    );
+    const sent: string[] = [];
+    const { exitCode } = await mesascope(['run', waiting], {
+      cwd: folder,
+      onOutput(text, kill) {
+        const next = sent.length === 0 ? 'waiting' : 'Ctrl+C again ends at once';
+        if (sent.length === 2 || !text.includes(next)) return;
+        sent.push(next);
+        kill('SIGINT');
+      },
+    });
+    expect([exitCode, sent.length]).toEqual([130, 2]);
+  });
+
+  it('calls what nobody caught a bug, in one line, with exit code 1', async () => {
+    // As a module (.mts): what CommonJS allows has no await at the top level.
+    const crashing = path.join(folder, 'crashing.probe.mts');
+    writeFileSync(
+      crashing,
+      "setTimeout(() => { throw new Error('thrown by a timer'); });\nawait new Promise((r) => setTimeout(r, 5_000));\n",
+    );
+    const { exitCode, stdout, stderr } = await mesascope(['run', crashing], { cwd: folder });
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^error INTERNAL: thrown by a timer; [^\n]+\n$/);
+  });
 });
