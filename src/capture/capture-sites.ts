@@ -1,11 +1,25 @@
 /** @file capture: hook names and positions of a request, held against the model; runs nothing. */
-import { MesascopeError, nearestNames } from '../core/errors.ts';
+import { MesascopeError } from '../core/errors.ts';
 import type { Encoded } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import type { HookPoint } from '../onnx/contract.ts';
+import { hookNamed } from '../onnx/hooks-names.ts';
 
-/** How a hook's value lies: one vector per position, or one per row. */
+/** How a hook's value lies: [batch, position, ...] or, without positions, [batch, ...]; the last axes are one vector. */
 export type CaptureSite = { readonly hook: string; readonly value: string; readonly positions: boolean };
+
+/** Width of the last of two axes (head by head width) that make up a hook's vector; undefined for an undivided one. */
+export function splitWidth(model: Model, { hook, positions }: CaptureSite): number | undefined {
+  const { axes, width } = hookNamed(model.hooks, hook);
+  const own = axes.length - (positions ? 2 : 1);
+  if (own === 1) return undefined;
+  if (own === 2 && width !== undefined) return width;
+  throw new MesascopeError(
+    'HOOK_UNAVAILABLE',
+    `hook ${hook} of ${model.name} has the axes [${axes.join(', ')}], whose sizes the graph does not tell`,
+    { facts: { hook, axes } },
+  );
+}
 
 /**
  * The graph value of a hook that can be read at positions.
@@ -14,23 +28,7 @@ export type CaptureSite = { readonly hook: string; readonly value: string; reado
  * position axis of their own (attention patterns).
  */
 export function siteOf(model: Model, name: string): CaptureSite {
-  const hook = model.hooks.hooks.find((one) => one.name === name);
-  if (hook === undefined) {
-    const near = nearestNames(
-      name,
-      model.hooks.hooks.map((one) => one.name),
-    );
-    throw new MesascopeError(
-      'HOOK_UNKNOWN',
-      `no hook ${JSON.stringify(name)} in ${model.name}${near.length === 0 ? '' : `; the nearest are ${near.join(', ')}`}`,
-      { facts: { hook: name, nearest: near } },
-    );
-  }
-  if (hook.state === 'unavailable') {
-    throw new MesascopeError('HOOK_UNAVAILABLE', `hook ${name} of ${model.name}: ${hook.reason}`, {
-      facts: { hook: name, reason: hook.reason },
-    });
-  }
+  const hook = hookNamed(model.hooks, name);
   return { hook: name, value: hook.value, positions: hasPositions(hook, model.name) };
 }
 

@@ -8,9 +8,11 @@ import { type Encoded, encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import type { OptimizationLevel, TensorValue } from '../model/runtime.ts';
 import type { OpenSession, SessionPlan } from '../model/session-pool.ts';
-import type { EditInputs, EditKind } from '../onnx/contract.ts';
-import { positionFeed, positionIn, siteOf } from './capture-sites.ts';
+import type { EditKind } from '../onnx/contract.ts';
+import { hookNamed } from '../onnx/hooks-names.ts';
+import { positionFeed, positionIn, siteOf, splitWidth } from './capture-sites.ts';
 import { choiceOutput, copyChoices } from './choice-logits.ts';
+import { addEditFeeds, type CheckedRun } from './edit-feeds.ts';
 
 export type InterventionSetup = {
   /** The data set's `inputs`: our field to the model's input name. */
@@ -79,7 +81,7 @@ export async function openInterventions(model: Model, setup: InterventionSetup):
         encoded = encode(model, request.inputs, setup.mapping);
         encodings.set(request.inputs, encoded);
       }
-      const checked = checkedRun(setup, request, encoded);
+      const checked = checkedRun(job, request, encoded);
       return model.sessions.use(job.key, job.plan, (session) => runAll({ job, checked, session, control }));
     },
     async close() {
@@ -88,12 +90,21 @@ export async function openInterventions(model: Model, setup: InterventionSetup):
   };
 }
 
+/**
+ * How an edited value lies: whether it has positions, its width where the graph tells, and the width of the last axis when
+ * two make up its vector.
+ */
+type EditLayout = {
+  readonly positions: boolean;
+  readonly width: number | undefined;
+  readonly split: number | undefined;
+};
+
 type PlannedEdits = {
   readonly setup: InterventionSetup;
   readonly key: unknown;
   readonly plan: SessionPlan;
-  /** True where the edited value has a position axis. */
-  readonly positions: readonly boolean[];
+  readonly layouts: readonly EditLayout[];
   readonly outputValue: string;
 };
 
@@ -110,22 +121,25 @@ function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
     setup,
     key: { edits, output },
     plan: { steps: [() => request], optimization: setup.optimization ?? 'all' },
-    positions: sites.map((site) => site.positions),
+    layouts: sites.map((site, i) => {
+      const split = splitWidth(model, site);
+      const { kind } = setup.edits[i]!;
+      if (split !== undefined && kind !== 'add' && kind !== 'replace') {
+        throw new MesascopeError(
+          'HOOK_UNAVAILABLE',
+          `hook ${site.hook} is split into heads, so an edit of kind ${kind} has no subspace of the whole to work in`,
+          { facts: { hook: site.hook, kind } },
+        );
+      }
+      const width = split === undefined ? hookNamed(model.hooks, site.hook).width : undefined;
+      return { positions: site.positions, width, split };
+    }),
     outputValue: output.value,
   };
 }
 
-type CheckedRun = {
-  readonly encoded: Encoded;
-  readonly inputRows: Int32Array;
-  readonly position: number;
-  readonly values: readonly Matrix[];
-  readonly bases: readonly (Matrix | undefined)[];
-  readonly edited: readonly boolean[] | undefined;
-  readonly maxTokens: number;
-};
-
-function checkedRun(setup: InterventionSetup, request: InterventionRun, encoded: Encoded): CheckedRun {
+function checkedRun(job: PlannedEdits, request: InterventionRun, encoded: Encoded): CheckedRun {
+  const { setup } = job;
   const inputRows = Int32Array.from(
     request.inputRows ?? Int32Array.from({ length: encoded.rows }, (_, i) => i),
   );
@@ -144,6 +158,10 @@ function checkedRun(setup: InterventionSetup, request: InterventionRun, encoded:
     const basis = request.bases?.[i];
     if (value.rows !== inputRows.length) {
       throw shape(`the values for ${hook} have ${value.rows} rows, the run has ${inputRows.length}`);
+    }
+    const { width } = job.layouts[i]!;
+    if (kind !== 'project-out' && width !== undefined && value.columns !== width) {
+      throw shape(`the values for ${hook} have ${value.columns} columns, the hook has ${width}`);
     }
     const wantsBasis = kind === 'project-out' || kind === 'replace-in-subspace';
     if (wantsBasis !== (basis !== undefined)) {
@@ -187,8 +205,9 @@ async function runAll(work: {
     const length = encoded.lengths[example]!;
     const feeds: Record<string, TensorValue> = encoded.feeds(fed);
     for (const [i, edit] of graph.edits.entries()) {
-      const at = job.positions[i]! ? positionIn(length, position, example) : undefined;
-      addEditFeeds(feeds, edit, { checked, batch, rows: fed.length, at, length, edit: i });
+      const { positions, split } = job.layouts[i]!;
+      const at = positions ? positionIn(length, position, example) : undefined;
+      addEditFeeds(feeds, edit, { checked, batch, rows: fed.length, at, length, edit: i, split });
     }
     if (graph.positionsInput !== undefined) {
       feeds[graph.positionsInput] = positionFeed(fed.length, [positionIn(length, readout, example)]);
@@ -202,44 +221,4 @@ async function runAll(work: {
   }
   control.onProgress?.({ kind: 'stage-end', stage: STAGE, durationMs: performance.now() - started });
   return result;
-}
-
-/** Mask [rows, length, 1] true at the position, value [rows, 1, width] broadcast over positions, basis [width, k]. */
-function addEditFeeds(
-  feeds: Record<string, TensorValue>,
-  inputs: EditInputs,
-  of: {
-    readonly checked: CheckedRun;
-    readonly batch: Int32Array;
-    readonly rows: number;
-    /** Undefined: the value is [rows, width], without positions. */
-    readonly at: number | undefined;
-    readonly length: number;
-    readonly edit: number;
-  },
-): void {
-  const { checked, batch, rows, at, length, edit } = of;
-  const perRow = at === undefined ? 1 : length;
-  const mask = new Uint8Array(rows * perRow);
-  for (let i = 0; i < batch.length; i++) {
-    if (checked.edited === undefined || checked.edited[batch[i]!] === true) mask[i * perRow + (at ?? 0)] = 1;
-  }
-  feeds[inputs.mask] = { type: 'bool', dims: at === undefined ? [rows, 1] : [rows, length, 1], data: mask };
-  if (inputs.value !== undefined) {
-    const { columns, data } = checked.values[edit]!;
-    const value = new Float32Array(rows * columns);
-    for (let i = 0; i < batch.length; i++) {
-      const row = batch[i]!;
-      value.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
-    }
-    feeds[inputs.value] = {
-      type: 'float32',
-      dims: at === undefined ? [rows, columns] : [rows, 1, columns],
-      data: value,
-    };
-  }
-  const basis = checked.bases[edit];
-  if (inputs.basis !== undefined && basis !== undefined) {
-    feeds[inputs.basis] = { type: 'float32', dims: [basis.rows, basis.columns], data: basis.data };
-  }
 }

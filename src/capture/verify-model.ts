@@ -8,6 +8,7 @@ import { batchByLength } from '../model/batches.ts';
 import { encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import type { HookPoint, SelfCheck } from '../onnx/contract.ts';
+import { residualIdentities } from '../onnx/hooks-names.ts';
 import { choiceOutput } from './choice-logits.ts';
 import { openInterventions } from './interventions.ts';
 import { type ForwardRequest, runForward } from './run-forward.ts';
@@ -112,36 +113,38 @@ function forward(context: Context, change: Partial<ForwardRequest>): ReturnType<
 
 async function residualIdentity(context: Context): Promise<Check> {
   const { model, inputs, mapping } = context;
-  const blocks = model.hooks.blocks.flatMap(({ index, norm }) => {
-    const names = ['resid_pre', 'attn_out', 'mlp_out', 'resid_post'].map((part) => `blocks.${index}.${part}`);
-    // After a norm on the stream the sum no longer shows.
-    return norm !== 'post' && positioned(model, names) !== undefined ? [names] : [];
+  const identities = residualIdentities(model.hooks).filter(({ sum, terms }) => {
+    return positioned(model, [sum, ...terms]) !== undefined;
   });
-  if (blocks.length === 0) {
+  if (identities.length === 0) {
     return notApplicable(
-      model.hooks.noResidual ?? 'no block offers its input, both of its branches and its output unnormalised',
+      model.hooks.noResidual ?? 'no block offers a sum of the stream together with its parts',
     );
   }
+  const hooks = identities.flatMap(({ sum, terms }) => [sum, ...terms]);
   const lengths = encode(model, inputs, mapping).lengths;
   const shortest = lengths.reduce((least, length) => Math.min(least, length), Number.POSITIVE_INFINITY);
   const positions = Array.from({ length: shortest }, (_, i) => i);
-  const run = await forward(context, { hooks: blocks.flat(), positions, optimization: 'basic' });
+  const run = await forward(context, { hooks, positions, optimization: 'basic' });
   let worst = 0;
   let largest = 1;
-  for (const parts of blocks) {
+  for (const { sum, terms } of identities) {
     for (const position of positions) {
-      const [a, b, c, sum] = parts.map((hook) => run.activations(hook, position).data);
-      for (let i = 0; i < sum!.length; i++) {
-        worst = Math.max(worst, Math.abs(sum![i]! - (a![i]! + b![i]! + c![i]!)));
-        largest = Math.max(largest, Math.abs(sum![i]!));
+      const whole = run.activations(sum, position).data;
+      const parts = terms.map((hook) => run.activations(hook, position).data);
+      for (let i = 0; i < whole.length; i++) {
+        let added = 0;
+        for (const part of parts) added += part[i]!;
+        worst = Math.max(worst, Math.abs(whole[i]! - added));
+        largest = Math.max(largest, Math.abs(whole[i]!));
       }
     }
   }
-  const skipped = model.hooks.blocks.length - blocks.length;
+  const blocks = new Set(identities.map(({ sum }) => sum.split('.')[1])).size;
   return atMost(
     worst,
     TOLERANCE * largest,
-    `resid_post = resid_pre + attn_out + mlp_out in ${blocks.length} block${blocks.length === 1 ? '' : 's'}${skipped === 0 ? '' : `; ${skipped} cannot be checked`}`,
+    `${identities.length} sums in ${blocks} of ${model.hooks.blocks.length} blocks, such as ${identities[0]!.sum} = ${identities[0]!.terms.join(' + ')}`,
   );
 }
 
