@@ -71,7 +71,9 @@ export function decodeHeader(
   if (from !== 0 || to !== 4 * shape.reduce((product, size) => product * size, 1)) {
     throw corrupt('its shape and its offsets disagree');
   }
-  if (PREFIX + length + to > file.size) throw corrupt('its data are cut off');
+  // The format wants the data to end where the file does.
+  if (PREFIX + length + to !== file.size)
+    throw corrupt(`it has ${file.size} bytes, and its header says ${PREFIX + length + to}`);
   return { name, shape, metadata: metadata as Record<string, string>, dataStart: PREFIX + length };
 }
 
