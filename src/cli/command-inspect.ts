@@ -59,7 +59,7 @@ function printDescription(model: ModelDescription, file: string, context: Comman
     context,
   );
   printLine(`\n${bold('Hooks')}`, context);
-  if (model.noResidual !== null) printLine(`no residual stream: ${plainLine(model.noResidual)}`, context);
+  if (model.noResidual !== null) printLine(plainLine(model.noResidual), context);
   if (model.hooks.length > 0) {
     printLine(
       table(

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MesascopeError } from '../core/errors.ts';
-import { CLIENT_FILES, clientScript } from '../report/client-files.ts';
+import { CLIENT_FILES, clientScript, STYLE_FILES } from '../report/client-files.ts';
 import type { ReportAssets } from '../report/render.ts';
 
 /** The page may be 2 MB without its data; a drawing library beyond this is not the one that was chosen. */
@@ -17,10 +17,12 @@ const PLOTLY_MOST_BYTES = 1_600_000;
 export async function loadReportAssets(): Promise<ReportAssets> {
   const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'report', 'client');
   const plotlyFile = createRequire(import.meta.url).resolve('plotly.js/dist/plotly-cartesian.min.js');
-  const [plotly, style, ...texts] = await Promise.all([
+  const readAll = (names: readonly string[]): Promise<string[]> =>
+    Promise.all(names.map((name) => readText(join(folder, name))));
+  const [plotly, scripts, styles] = await Promise.all([
     readText(plotlyFile),
-    readText(join(folder, 'style.css')),
-    ...CLIENT_FILES.map((name) => readText(join(folder, name))),
+    readAll(CLIENT_FILES),
+    readAll(STYLE_FILES),
   ]);
   if (!/plotly\.js[^*]*\n\* Copyright[^*]*\n[\s\S]{0,120}MIT license/.test(plotly.slice(0, 600))) {
     throw new MesascopeError('INTERNAL', 'the drawing library comes without its licence banner');
@@ -32,7 +34,7 @@ export async function loadReportAssets(): Promise<ReportAssets> {
       `the drawing library has ${bytes} bytes, more than ${PLOTLY_MOST_BYTES}`,
     );
   }
-  return { plotly, client: clientScript(texts), style };
+  return { plotly, client: clientScript(scripts), style: styles.join('') };
 }
 
 async function readText(file: string): Promise<string> {

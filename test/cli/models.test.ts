@@ -84,6 +84,13 @@ describe('inspect', () => {
     expect(stdout).not.toContain('resid_mid');
   });
 
+  it('says plainly that there is no residual stream where there is none', async () => {
+    const file = path.join(ROOT, 'test/fixtures/onnx/no-residual-mlp.onnx');
+    const { exitCode, stdout } = await mesascope(['inspect', file], { cwd: folder });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^No residual stream: \S.+\.$/m);
+  });
+
   it('suggests the nearest names for a hook that does not exist', async () => {
     const result = await mesascope(['inspect', 'agent.onnx', '--hooks', 'blocks.0.resid_pots'], {
       cwd: folder,

@@ -1,0 +1,43 @@
+/** @file cli: how a finished run replaces an earlier one. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeRun } from '../../src/cli/run-folder.ts';
+import { readRecord } from '../../src/record/read.ts';
+import { sampleRecord } from '../report/sample-record.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = path.join(mkdtempSync(path.join(os.tmpdir(), 'mesascope-run-')), 'reports', 'agent');
+});
+afterEach(() => rmSync(path.dirname(path.dirname(folder)), { recursive: true }));
+
+describe('writing a run', () => {
+  it('makes the folder and leaves the record and the page in it, nothing else', async () => {
+    await writeRun(folder, sampleRecord(), '<!doctype html>');
+    expect(readdirSync(folder).sort()).toEqual(['report.html', 'run.json']);
+    expect((await readRecord(folder)).experiment).toBe(sampleRecord().experiment);
+    expect(readFileSync(path.join(folder, 'report.html'), 'utf8')).toBe('<!doctype html>');
+  });
+
+  it('replaces an earlier run and what a killed process left, and nothing of the user’s', async () => {
+    await writeRun(folder, sampleRecord(), 'old');
+    mkdirSync(path.join(folder, '.unfinished-1'));
+    writeFileSync(path.join(folder, '.unfinished-1/run.json'), '{');
+    writeFileSync(path.join(folder, 'notes.txt'), 'mine');
+    await writeRun(folder, { ...sampleRecord(), title: 'Another title' }, 'new');
+    expect(readdirSync(folder).sort()).toEqual(['notes.txt', 'report.html', 'run.json']);
+    expect((await readRecord(folder)).title).toBe('Another title');
+    expect(readFileSync(path.join(folder, 'report.html'), 'utf8')).toBe('new');
+  });
+
+  it('keeps the earlier run when the new record is refused', async () => {
+    await writeRun(folder, sampleRecord(), 'old');
+    const impossible = { ...sampleRecord(), timings: { ...sampleRecord().timings, durationMs: Number.NaN } };
+    await expect(writeRun(folder, impossible, 'new')).rejects.toMatchObject({ code: 'RECORD_REFUSED' });
+    expect(readdirSync(folder).sort()).toEqual(['report.html', 'run.json']);
+    expect(readFileSync(path.join(folder, 'report.html'), 'utf8')).toBe('old');
+    expect((await readRecord(folder)).title).toBe(sampleRecord().title);
+  });
+});
