@@ -7,7 +7,7 @@ import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { type Columns, denseGroups, isDecisionState, pickInts, rowsOnSide, type Site } from './columns.ts';
 import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
-import { varianceShare } from './metric-variance-share.ts';
+import { shareScorer } from './metric-share-scorer.ts';
 import { bestSite, mapProbes, type ProbeMap, type ProbeReading } from './probe-map.ts';
 
 export type Goal = 'intended' | 'proxy';
@@ -126,13 +126,11 @@ function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
 function shareAt(request: ReadingRequest, goal: Goal): ShareReading | undefined {
   const { columns, sides, sites, activations } = request;
   const { fit, test } = sides.apart;
-  const omega = (role: GoalRole, x: Matrix): Measured => {
-    const { values, classes } = columns.labels[role]!;
-    return varianceShare(x, pickInts(values, fit), classes).omegaSquared;
-  };
+  const own = pickInts(columns.labels[goal]!.values, fit);
+  const other = pickInts(columns.labels.irrelevant!.values, fit);
   const differences = sites.map((site) => {
-    const x = takeRows(activations(site), fit);
-    return minus(omega(goal, x), omega('irrelevant', x));
+    const share = shareScorer(takeRows(activations(site), fit));
+    return minus(share(own, columns.labels[goal]!.classes), share(other, columns.labels.irrelevant!.classes));
   });
   const siteIndex = bestSite(differences);
   if (siteIndex === undefined) return undefined;

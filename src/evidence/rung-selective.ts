@@ -8,7 +8,7 @@ import { denseGroups, pickInts, siteName } from './columns.ts';
 import { controlTasks } from './control-task.ts';
 import { CRITERIA } from './criteria.ts';
 import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
-import { varianceShare } from './metric-variance-share.ts';
+import { shareScorer } from './metric-share-scorer.ts';
 import { mapProbes } from './probe-map.ts';
 import { GOALS, type Goal, logRatio, type NetworkReading, type ReadingRequest } from './reading.ts';
 import { clusterBootstrap, clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
@@ -154,12 +154,9 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
   // A swap only makes sense between variables with the same values.
   const matched = sameNames(columns.labels[goal]!.names, columns.labels.irrelevant!.names);
   // The swap draws groups without replacement, so plain omega squared serves, for the observed labels as for the swapped ones.
+  const score = shareScorer(x);
   const omegaRatio = (a: Int32Array, b: Int32Array): number | undefined => {
-    const ratio = logRatio(
-      varianceShare(x, a, classes).omegaSquared,
-      varianceShare(x, b, otherClasses).omegaSquared,
-      rows.length,
-    );
+    const ratio = logRatio(score(a, classes), score(b, otherClasses), rows.length);
     return ratio.state === 'measured' ? ratio.value : undefined;
   };
   const observed = omegaRatio(own, other);

@@ -3,6 +3,7 @@ import { logProbabilities } from '../behavior/choices.ts';
 import { type Interventions, openInterventions } from '../capture/interventions.ts';
 import { type ForwardRequest, type ForwardResult, runForward } from '../capture/run-forward.ts';
 import type { DataSet, ModelInput } from '../core/data-set.ts';
+import type { Matrix } from '../core/matrix.ts';
 import type { RunControl } from '../core/progress.ts';
 import type { RunIntervened } from '../evidence/interchange.ts';
 import type { Model } from '../model/open-model.ts';
@@ -30,12 +31,26 @@ export function captureRequest(
   };
 }
 
-export function runMapped(
+export async function runMapped(
   mapped: MappedModel,
   request: ForwardRequest,
   control: RunControl,
 ): Promise<ForwardResult> {
-  return runForward(mapped.model, request, control);
+  const result = await runForward(mapped.model, request, control);
+  // Every rung asks for the same few matrices; each is copied out of the capture once.
+  const copies = new Map<string, Matrix>();
+  return {
+    ...result,
+    activations(hook, position) {
+      const key = `${hook} ${position}`;
+      let copy = copies.get(key);
+      if (copy === undefined) {
+        copy = result.activations(hook, position);
+        copies.set(key, copy);
+      }
+      return copy;
+    },
+  };
 }
 
 /** Interventions on the data set's own examples; sessions are opened once per set of hooks and closed together. */

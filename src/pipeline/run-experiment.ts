@@ -37,6 +37,9 @@ export type RunOptions = {
 /** Rows of one length up to this many positions are searched at every position under `positions: 'auto'`. */
 const MAX_AUTO_POSITIONS = 12;
 
+/** Values in one matrix of activations below which products run on one thread; measured at width 64. */
+const SMALL_PRODUCT = 2_000_000;
+
 /**
  * Captures, probes, tests causally and judges one model on one data set. Errors of the layers come through as they are; nothing is
  * printed and nothing is written but the cache.
@@ -48,7 +51,9 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
   const data = await loadData(experiment, control);
   const { dataSet } = data;
   const model = await openModel(experiment.model);
-  const linalg = await openLinalg();
+  // Products of a small network are done before a second thread has woken up.
+  const small = dataSet.examples.length * (model.hooks.width ?? 0) < SMALL_PRODUCT;
+  const linalg = await openLinalg({ threads: small ? 1 : 0 });
   try {
     const hooks = matchHooks(model.hooks, settings.hooks).map((hook) => hook.name);
     if (hooks.length === 0) {
@@ -64,15 +69,13 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
     const mapped: MappedModel = { model, dataSet };
     const cache = options.cacheFolder === undefined ? undefined : openCache(options.cacheFolder);
     const inputs = dataSet.examples.map((example) => example.input);
-    const forward = await timed.stage('capture', () =>
-      runMapped(
-        mapped,
-        {
-          ...captureRequest(mapped, inputs, hooks, positions, settings),
-          ...(cache === undefined ? {} : { cache }),
-        },
-        control,
-      ),
+    const forward = await runMapped(
+      mapped,
+      {
+        ...captureRequest(mapped, inputs, hooks, positions, settings),
+        ...(cache === undefined ? {} : { cache }),
+      },
+      control,
     );
     if (forward.fromCache) timed.reuse('activations of the model');
     const split = splitByGroup({
