@@ -10,7 +10,7 @@ import type { Model } from './open-model.ts';
 /** Inputs ready to run; row i is input i. */
 export type Encoded = {
   readonly rows: number;
-  /** Positions of each row: tokens, or the first of a tensor's two or more axes, else 1. */
+  /** Positions of each row: tokens, or the first axis of a tensor of ids or of two or more axes, else 1. */
   readonly lengths: Int32Array;
   /** Rows of one shape class can share a batch without padding. */
   readonly shapeClass: Int32Array;
@@ -151,7 +151,12 @@ function encodeTensors(
       );
     }
     const dims = fields.map((field) => rowDims(tensors[field]!, plan.tensors.get(field)!, row));
-    lengths[row] = Math.max(1, ...dims.map((one) => (one.length >= 2 ? one[0]! : 1)));
+    for (const [f, field] of fields.entries()) {
+      // Integers are ids, one per position; of floats the last axis is a vector.
+      const { type } = plan.tensors.get(field)!;
+      const sequence = dims[f]!.length >= (type === 'int64' || type === 'int32' ? 1 : 2);
+      lengths[row] = Math.max(lengths[row]!, 1, sequence ? dims[f]![0]! : 1);
+    }
     const key = JSON.stringify(dims);
     let known = classes.get(key);
     if (known === undefined) {
