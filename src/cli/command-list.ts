@@ -21,7 +21,12 @@ type ListedRun =
     }
   | { readonly name: string; readonly folder: string; readonly problem: string };
 
-type ListedModel = { readonly model: string; readonly title: string | null };
+type ListedModel = {
+  readonly model: string;
+  readonly title: string | null;
+  /** As the card states it. */
+  readonly sha256: string | null;
+};
 
 const MODELS_FOLDER = 'models';
 /** `models/family/member/model.onnx` is the deepest place that is looked at. */
@@ -31,12 +36,15 @@ const MODEL_DEPTH = 3;
 export async function listCommand(context: CommandContext): Promise<ExitCode> {
   const { workingFolder } = context;
   const runs: ListedRun[] = [];
-  for (const run of await finishedRuns(workingFolder)) runs.push(await listedRun(run, workingFolder));
+  const models = await listedModels(workingFolder);
+  // A record names its model by hash, since a path would not hold elsewhere; here the file may be known.
+  const files = new Map(models.map(({ sha256, model }) => [sha256, model]));
+  for (const run of await finishedRuns(workingFolder))
+    runs.push(await listedRun(run, { workingFolder, files }));
   const experiments = (await allExperiments(workingFolder)).map(({ name, file }) => ({
     name,
     file: shownPath(file, workingFolder),
   }));
-  const models = await listedModels(workingFolder);
   if (context.json) {
     printJson({ runs, experiments, models }, context);
     return 0;
@@ -61,7 +69,12 @@ export async function listCommand(context: CommandContext): Promise<ExitCode> {
   );
   section(
     'Experiments',
-    experiments.map(({ name, file }) => `${name}  ${dim(file)}`).join('\n'),
+    experiments.length === 0
+      ? ''
+      : table(
+          ['NAME', 'FILE'],
+          experiments.map(({ name, file }) => [name, file]),
+        ),
     'none in probes/',
   );
   section(
@@ -77,7 +90,13 @@ export async function listCommand(context: CommandContext): Promise<ExitCode> {
   return 0;
 }
 
-async function listedRun({ name, folder }: RunFolder, workingFolder: string): Promise<ListedRun> {
+async function listedRun(
+  { name, folder }: RunFolder,
+  {
+    workingFolder,
+    files,
+  }: { readonly workingFolder: string; readonly files: ReadonlyMap<string | null, string> },
+): Promise<ListedRun> {
   const shown = shownPath(folder, workingFolder);
   try {
     const { verdict, model, timings } = await readRecord(path.join(folder, RECORD_FILE));
@@ -87,7 +106,7 @@ async function listedRun({ name, folder }: RunFolder, workingFolder: string): Pr
       verdict: verdict.verdict,
       grade: verdict.grade,
       provisional: verdict.provisional,
-      model: model.file,
+      model: files.get(model.sha256) ?? model.file,
       startedAt: timings.startedAt,
     };
   } catch (thrown) {
@@ -101,7 +120,7 @@ async function listedModels(workingFolder: string): Promise<ListedModel[]> {
   return Promise.all(
     files.map(async (file) => ({
       model: shownPath(file, workingFolder),
-      title: await cardTitle(path.join(path.dirname(file), 'card.json')),
+      ...(await cardOf(path.join(path.dirname(file), 'card.json'))),
     })),
   );
 }
@@ -118,16 +137,15 @@ async function onnxFiles(folder: string, depth: number): Promise<string[]> {
   return files;
 }
 
-/** Null where there is no card or it holds no title: a card is the author's word, and optional. */
-async function cardTitle(file: string): Promise<string | null> {
+/** Nulls where there is no card or it does not say: a card is the author's word, and optional. */
+async function cardOf(file: string): Promise<Omit<ListedModel, 'model'>> {
   try {
-    const card = JSON.parse(await readFile(file, 'utf8')) as {
-      readonly title?: unknown;
-      readonly name?: unknown;
-    };
-    const title = card.title ?? card.name;
-    return typeof title === 'string' ? title : null;
+    const { title, name, sha256 } = JSON.parse(await readFile(file, 'utf8')) as Readonly<
+      Record<string, unknown>
+    >;
+    const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+    return { title: text(title) ?? text(name), sha256: text(sha256) };
   } catch {
-    return null;
+    return { title: null, sha256: null };
   }
 }

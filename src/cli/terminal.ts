@@ -33,7 +33,8 @@ export function processTerminal(): Terminal {
     err: (text) => void stderr.write(text),
     live: stderr.isTTY === true && !dumb && !inCi,
     interactive: stdout.isTTY === true && stderr.isTTY === true && !inCi,
-    columns: () => stderr.columns ?? 80,
+    // Some pseudo-terminals report a width of 0.
+    columns: () => stderr.columns || 80,
     colors: pc.createColors(stdout.isTTY === true && !dumb && !env.NO_COLOR),
     now: () => performance.now(),
   };
