@@ -2,7 +2,7 @@
 import { takeRows } from '../core/matrix.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
-import { covarianceMatchedBasis } from '../linalg/covariance-sampler.ts';
+import { covarianceMatchedBasis, samplerOfCovariance } from '../linalg/covariance-sampler.ts';
 import type { Dense } from '../linalg/dense.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { centeredCovariance } from '../linalg/moments.ts';
@@ -129,7 +129,9 @@ async function measureGoal(
     const covariance = await centeredCovariance(takeRows(inputs.activations(where.site), sides.apart.fit), {
       linalg,
     });
-    for (let i = 0; i < request.randomSubspaces; i++) {
+    // Activations that vary in fewer directions than the subspace has leave nothing to draw: the test is then undefined.
+    const possible = samplerOfCovariance(covariance).rank >= subspace.rank;
+    for (let i = 0; possible && i < request.randomSubspaces; i++) {
       const draws = request.random.fork(`used/${goal}/subspace/${i}`);
       random.push(covarianceMatchedBasis({ covariance, k: subspace.rank, random: draws }));
     }
