@@ -31,20 +31,26 @@ type Hook = HookPoint | MissingHook;
  * Identities: pre-norm `resid_mid = resid_pre + attn_out`, `resid_post = resid_mid + mlp_out`; parallel `resid_post =
  * resid_pre + attn_out + mlp_out`. In post-norm blocks the stream is what leaves the norms, and two more hooks hold what
  * enters them: `resid_mid_sum = resid_pre + attn_out`, `resid_mid = norm(resid_mid_sum)`, `resid_post_sum = resid_mid +
- * mlp_out`, `resid_post = norm(resid_post_sum)`. `residualIdentities` lists the ones that hold for a map.
+ * mlp_out`, `resid_post = norm(resid_post_sum)`. The same two hooks stand where a bias or scale is applied to the stream
+ * itself after a sum; what was added then lacks that bias. `residualIdentities` lists the ones that hold for a map.
  *
- * Work is bounded by a multiple of the graph's size; a graph too entangled for that gets fewer hooks, never a hang.
+ * Work is bounded by a multiple of the graph's size; a graph too entangled for that gets no hooks and a sentence that
+ * says so, never a hang.
  * Throws `MODEL_CORRUPT` when a small stored tensor does not hold what it states.
  */
 export function findHookPoints(index: ModelIndex): HookMap {
   const structure = structureOf(index);
   const chain = residualChain(structure);
   const [first] = chain;
-  const rank = first === undefined ? undefined : structure.facts[first.value]!.dims?.length;
+  const rank = first === undefined ? undefined : rankOf(structure, first);
   if (first === undefined || (rank !== undefined && rank !== 2 && rank !== 3)) {
     return { blocks: [], hooks: [], width: undefined, noResidual: whyNone(index, structure, rank) };
   }
   const blocks = blocksOf(structure, chain);
+  // Past the work limit searches come back empty, so what was found would be half a truth.
+  if (structure.budget.steps < 0) {
+    return { blocks: [], hooks: [], width: undefined, noResidual: whyNone(index, structure, undefined) };
+  }
   const naming = new Naming(structure, { batch: structure.batch, position: positionSize(blocks) });
   naming.add('embed', 'stream', [first.stream], PLAIN);
   blocks.forEach((block, i) => {
@@ -57,6 +63,12 @@ export function findHookPoints(index: ModelIndex): HookMap {
     width: naming.width ?? structure.facts[first.value]!.dims?.at(-1),
     noResidual: undefined,
   };
+}
+
+/** Number of axes of a sum, from whichever of its values has known sizes. */
+function rankOf(structure: Structure, sum: ResidualSum): number | undefined {
+  const values = [sum.value, sum.stream, ...sum.branches];
+  return values.map((value) => structure.facts[value]!.dims?.length).find((rank) => rank !== undefined);
 }
 
 function whyNone(index: ModelIndex, structure: Structure, rank: number | undefined): string {

@@ -94,15 +94,14 @@ function ordered(
   const queue: number[] = [];
   const late: number[] = [];
   const placed = new Uint8Array(drafts.length);
-  const place = (at: number): void => {
-    queue.push(at);
-    placed[at] = 1;
-    for (const reader of readers[at]!) if (--waiting[reader]! === 0 && reader < at) late.push(reader);
-  };
-  for (let at = 0; at < drafts.length; at++) {
-    if (waiting[at] === 0 && placed[at] === 0) place(at);
-    // Nodes that the file wrote before what they read from.
-    for (let next = late.pop(); next !== undefined; next = late.pop()) if (placed[next] === 0) place(next);
+  for (let scan = 0; scan < drafts.length; scan++) {
+    if (waiting[scan] === 0 && placed[scan] === 0) late.push(scan);
+    for (let at = late.pop(); at !== undefined; at = late.pop()) {
+      queue.push(at);
+      placed[at] = 1;
+      // A reader that the scan has passed was written before what it reads from; the others' turn comes.
+      for (const reader of readers[at]!) if (--waiting[reader]! === 0 && reader < scan) late.push(reader);
+    }
   }
   const nodes = queue.map((at) => drafts[at]!);
   const producer = new Array<number>(names.length).fill(-1);

@@ -1,6 +1,7 @@
 /** @file onnx: output sizes of one node from its input sizes, for the operators that transformers are made of. */
 import type { Fact } from './structure-facts.ts';
 import type { GraphNode } from './structure-graph.ts';
+import { attentionShape, convolutionShape, recurrentShapes } from './structure-shapes-layers.ts';
 
 type Dims = readonly number[] | undefined;
 type Inputs = readonly (Fact | undefined)[];
@@ -221,27 +222,6 @@ function reduce(node: GraphNode, inputs: Inputs): readonly Dims[] {
   return only(keep ? from.map((size, i) => (gone.has(i) ? 1 : size)) : from.filter((_, i) => !gone.has(i)));
 }
 
-/** Recurrent layers: Y [length, directions, batch, hidden], then the last states. */
-function recurrent(node: GraphNode, inputs: Inputs): readonly Dims[] {
-  const x = inputs[0]?.dims;
-  const hidden = node.view.attributes.hidden_size?.int;
-  const directions = inputs[1]?.dims?.[0];
-  if (x?.length !== 3 || hidden === undefined || directions === undefined) return [];
-  const state = [directions, x[1]!, hidden];
-  return [[x[0]!, directions, x[1]!, hidden], state, state];
-}
-
-/** Query sizes, with the last one from the value (ai.onnx Attention, opset 23). */
-function attention(node: GraphNode, inputs: Inputs): readonly Dims[] {
-  const query = inputs[0]?.dims;
-  const value = inputs[2]?.dims;
-  if (query === undefined || value?.length !== query.length) return [];
-  const heads = node.view.attributes.q_num_heads?.int ?? 1;
-  const valueHeads = node.view.attributes.kv_num_heads?.int ?? heads;
-  const last = value.at(-1)!;
-  return only([...query.slice(0, -1), query.length === 3 ? (last / valueHeads) * heads : last]);
-}
-
 type Rule = (node: GraphNode, inputs: Inputs) => readonly Dims[];
 
 function each(ops: readonly string[], rule: Rule): Record<string, Rule> {
@@ -280,7 +260,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       inputs,
     ),
   ),
-  ...each(['LSTM', 'GRU', 'RNN'], recurrent),
+  ...each(['LSTM', 'GRU', 'RNN'], recurrentShapes),
   Gemm: gemm,
   'com.microsoft:FusedGemm': gemm,
   Reshape: reshape,
@@ -293,7 +273,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   Slice: slice,
   Split: split,
   Concat: concat,
-  Attention: attention,
+  Attention: (node, inputs) => only(attentionShape(node, inputs)),
+  Conv: (node, inputs) => only(convolutionShape(node, inputs)),
+  'com.microsoft:FusedConv': (node, inputs) => only(convolutionShape(node, inputs)),
   Shape: (node, inputs) => {
     const { start, end } = node.view.attributes;
     const dims = inputs[0]?.dims;
