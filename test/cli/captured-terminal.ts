@@ -44,6 +44,8 @@ export type Finished = { readonly exitCode: number | null; readonly stdout: stri
 
 export type StartOptions = {
   readonly cwd?: string;
+  /** Folder of the package whose program is started; this repository by default. */
+  readonly program?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Called with everything on stderr or stdout so far, whenever more arrives; may end the process. */
   readonly onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
@@ -52,7 +54,7 @@ export type StartOptions = {
 /** `node bin/mesascope.js ...args` as a user would run it. */
 export function mesascope(args: readonly string[], options: StartOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(ROOT, 'bin/mesascope.js'), ...args], {
+    const child = spawn(process.execPath, [path.join(options.program ?? ROOT, 'bin/mesascope.js'), ...args], {
       cwd: options.cwd ?? ROOT,
       env: { ...process.env, NO_COLOR: '1', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -14,6 +14,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gridEnvironment } from '../../models/grid/environment.ts';
 import { writeDataSet } from '../../src/store/data-writer.ts';
+import { lockFolder } from '../../src/store/folder-lock.ts';
 import { mesascope, ROOT } from './captured-terminal.ts';
 
 let folder: string;
@@ -199,6 +200,19 @@ describe('audit', () => {
     expect(provenance.command).toBe(
       `npx mesascope audit --model agent.onnx --data boards.jsonl --name agent ${QUICK.join(' ')}`,
     );
+  });
+
+  it('refuses a folder that another process is writing to, and leaves the earlier run in it', async () => {
+    const before = readFileSync(path.join(folder, 'reports/agent/run.json'));
+    const lock = lockFolder(path.join(folder, 'reports/agent'));
+    try {
+      const result = await mesascope(AUDIT, { cwd: folder });
+      expect([result.exitCode, result.stdout]).toEqual([3, '']);
+      expect(result.stderr).toMatch(/^reports\/agent\/lock:1:1: error RUN_LOCKED: process \d+ /m);
+    } finally {
+      lock.release();
+    }
+    expect(readFileSync(path.join(folder, 'reports/agent/run.json')).equals(before)).toBe(true);
   });
 
   it('ends with 100 when another verdict was expected, and still writes the run', async () => {
