@@ -70,7 +70,10 @@ async function chooseRank(
   return { rank: bases[index]!.columns, basis: bases[index]! };
 }
 
-/** Class-mean subspaces of a goal at a site, one per rank, fitted on the fit rows of the come-apart set. */
+/**
+ * Class-mean subspaces of a goal at a site, rising in rank, fitted on the fit rows of the come-apart set. Ranks beyond what the class means
+ * span fall together into one; undefined when they do not spread at all.
+ */
 export function goalBases(
   inputs: CausalInputs,
   columns: Columns,
@@ -82,5 +85,10 @@ export function goalBases(
   const labels = columns.labels[goal];
   if (labels === undefined || ranks.length === 0) return undefined;
   const x = takeRows(inputs.activations(site), sides.apart.fit);
-  return classMeanBases(x, pickInts(labels.values, sides.apart.fit), labels.classes, ranks);
+  const rising = [...ranks].sort((a, b) => a - b);
+  const bases = classMeanBases(x, pickInts(labels.values, sides.apart.fit), labels.classes, rising);
+  const distinct = bases.filter(
+    (basis, i) => basis.columns > 0 && (i === 0 || basis.columns > bases[i - 1]!.columns),
+  );
+  return distinct.length === 0 ? undefined : distinct;
 }

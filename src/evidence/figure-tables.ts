@@ -7,7 +7,7 @@ import type { Columns, Site } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import type { InterchangePoint, SiteLayer, SiteMap } from './figures.ts';
 import { flipShare, type InterchangeOutcome, interchange, interchangeMany } from './interchange.ts';
-import type { ProbeReading } from './probe-map.ts';
+import { occurring, type ProbeReading } from './probe-map.ts';
 import { GOALS, type Goal, type NetworkReading, type Sides } from './reading.ts';
 import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
 import { intervalPart } from './statistic.ts';
@@ -41,7 +41,8 @@ export function siteMap(request: {
     const labels = columns.labels[role];
     const readings = model.map.get(role);
     if (labels === undefined || readings === undefined) continue;
-    const chance = 1 / labels.classes;
+    // Of the values that occur: the list of classes is shared by all variables of a data set.
+    const chance = 1 / Math.max(1, occurring(labels.values, columns.apart));
     const accuracies = (of: readonly ProbeReading[]): (number | null)[] =>
       of.map((reading) => numberOrNull(reading.testAccuracy));
     layers.push({

@@ -9,7 +9,8 @@ const SPREAD_FLOOR = 1e-9;
 
 /**
  * Orthonormal basis of the `rank` directions in which the class means spread most: leading eigenvectors of the
- * between-class scatter sum_c n_c (mu_c - mu)(mu_c - mu)^T. [width, rank], fewer columns where the class means span fewer; the mass-mean direction when there are two classes.
+ * between-class scatter sum_c n_c (mu_c - mu)(mu_c - mu)^T. [width, rank], fewer columns where the class means span fewer, none where they
+ * do not differ; the mass-mean direction when there are two classes.
  *
  * @param x [n, width]
  * @param labels class of each row, -1 to leave it out
@@ -46,7 +47,7 @@ export function classMeanBases(
   const largest = Math.max(0, ...values);
   const spread = values.filter((value) => value > SPREAD_FLOOR * largest).length;
   return ranks.map((rank) => {
-    const kept = Math.max(1, Math.min(rank, spread));
+    const kept = Math.min(rank, spread);
     const basis = dense(width, kept);
     for (let k = 0; k < kept; k++) {
       for (let j = 0; j < width; j++) basis.data[j * kept + k] = vectors.data[j * width + order[k]!]!;
