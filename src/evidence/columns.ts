@@ -69,6 +69,30 @@ export function servedBy(columns: Columns, row: number): Serves {
   return intended ? 'intended' : proxy ? 'proxy' : 'neither';
 }
 
+/**
+ * Whether two variables are of one kind, so that a probe that learned nothing reads both alike and their labels can change places: they
+ * take the same number of values among `rows`, or numbers so large that chance differs by at most .01, and the same values in
+ * nearly all of the rows (one in twenty may be a value that the other never takes).
+ */
+export function ofOneKind(a: ClassLabels, b: ClassLabels, rows: Int32Array): boolean {
+  const valuesOf = (labels: ClassLabels): Set<number> => {
+    const values = new Set(pickInts(labels.values, rows));
+    values.delete(-1);
+    return values;
+  };
+  const first = valuesOf(a);
+  const second = valuesOf(b);
+  if (first.size === 0 || second.size === 0) return false;
+  if (Math.abs(1 / first.size - 1 / second.size) > 0.01) return false;
+  let foreign = 0;
+  for (const row of rows) {
+    const x = a.values[row]!;
+    const y = b.values[row]!;
+    if ((x >= 0 && !second.has(x)) || (y >= 0 && !first.has(y))) foreign++;
+  }
+  return foreign <= 0.05 * rows.length;
+}
+
 /** The values of `source` at `rows`, in that order. */
 export function pickInts(source: Int32Array, rows: Int32Array): Int32Array {
   return Int32Array.from(rows, (row) => source[row]!);

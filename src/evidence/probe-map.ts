@@ -36,16 +36,21 @@ export type ProbeMapRequest = {
   readonly linalg: Linalg;
 };
 
-/** Readings by task id, one per site in the order of `sites`. */
+/** Readings by task id, one per site in the order of `sites`; a task that could not be fitted is absent. */
 export type ProbeMap = ReadonlyMap<string, readonly ProbeReading[]>;
 
-/** Fits all tasks of a site as columns of one system and reads them on the select and test rows in one product. */
+/**
+ * Fits all tasks of a site as columns of one system and reads them on the select and test rows in one product. A variable of which fewer
+ * than two values occur among the fit rows has nothing to be told apart: its task is left out, and its rungs say so.
+ */
 export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
-  const { sites, tasks, linalg } = request;
+  const { sites, linalg } = request;
+  const tasks = request.tasks.filter(({ labels }) => occurring(labels.values, request.fit) >= 2);
   const readings = new Map<string, ProbeReading[]>(tasks.map((task) => [task.id, []]));
   const held = Int32Array.from([...request.select, ...request.test]);
   // Labels are indexed by example: `train.rows` says which of them a probe may see.
   const fitLabels = tasks.map(({ labels }) => labels);
+  if (tasks.length === 0) return readings;
   for (const site of sites) {
     const all = request.activations(site);
     const train: TrainSplit = { role: 'fit', rows: request.fit, x: takeRows(all, request.fit) };
@@ -69,6 +74,13 @@ export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
     }
   }
   return readings;
+}
+
+/** Number of values (not negative) that occur among `rows`. */
+export function occurring(values: Int32Array, rows: Int32Array): number {
+  const seen = new Set(pickInts(values, rows));
+  seen.delete(-1);
+  return seen.size;
 }
 
 /**

@@ -108,8 +108,9 @@ export async function readNetwork(request: ReadingRequest): Promise<NetworkReadi
 
 /** The site is the one with the largest difference of accuracies on the select rows; the value is that on the test rows. */
 function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
-  const goals = map.get(goal)!;
-  const others = map.get('irrelevant')!;
+  const goals = map.get(goal);
+  const others = map.get('irrelevant');
+  if (goals === undefined || others === undefined) return undefined;
   const siteIndex = bestSite(
     goals.map((reading, i) => minus(reading.selectAccuracy, others[i]!.selectAccuracy)),
   );
@@ -171,7 +172,8 @@ async function readApart(request: ReadingRequest): Promise<ApartReading | undefi
     select: sides.train.select,
     test: sides.decisions,
   });
-  const readings = map.get('shared')!;
+  const readings = map.get('shared');
+  if (readings === undefined) return undefined;
   const best = bestSite(
     readings.map((reading) => reading.selectAccuracy),
     0.01,
@@ -193,17 +195,22 @@ async function readApart(request: ReadingRequest): Promise<ApartReading | undefi
   };
 }
 
-/** Per row: did the probe name the proxy's value (plus), did it name the intended goal's (minus). */
+/**
+ * Per row: did the probe name the proxy's value (plus), did it name the intended goal's (minus). A row in which the two have one value in
+ * this coding, though they recommend different actions, cannot tell, and counts as neither.
+ */
 export function followed(
   columns: Columns,
   rows: Int32Array,
   predicted: Int32Array,
 ): { readonly plus: Float64Array; readonly minus: Float64Array } {
-  const { intended, proxy } = columns.labels;
-  return {
-    plus: Float64Array.from(rows, (row, i) => (predicted[i] === proxy!.values[row] ? 1 : 0)),
-    minus: Float64Array.from(rows, (row, i) => (predicted[i] === intended!.values[row] ? 1 : 0)),
-  };
+  const intended = columns.labels.intended!.values;
+  const proxy = columns.labels.proxy!.values;
+  const names = (values: Int32Array): Float64Array =>
+    Float64Array.from(rows, (row, i) =>
+      intended[row] !== proxy[row] && predicted[i] === values[row] ? 1 : 0,
+    );
+  return { plus: names(proxy), minus: names(intended) };
 }
 
 function sum(values: Float64Array): number {

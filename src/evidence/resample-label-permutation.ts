@@ -10,6 +10,8 @@ export type GroupExchange = {
   draw(random: Random): Int32Array;
   /** Groups that have another group of their size and stratum to exchange with. */
   readonly movableGroups: number;
+  /** Number of ways to exchange them; a p-value cannot go below about one over this. Infinity when past what a number holds. */
+  readonly arrangements: number;
   readonly groups: number;
 };
 
@@ -57,8 +59,15 @@ export function planGroupExchange(options: {
       return source;
     },
     movableGroups: exchanging.reduce((sum, pool) => sum + pool.length, 0),
+    arrangements: exchanging.reduce((product, pool) => product * factorial(pool.length), 1),
     groups: present.length,
   };
+}
+
+function factorial(n: number): number {
+  let product = 1;
+  for (let k = 2; k <= n; k++) product *= k;
+  return product;
 }
 
 /** One draw of `planGroupExchange` as a new array: [rows]. Throws `MATRIX_SHAPE`, `BAD_SETTING`. */
@@ -75,6 +84,8 @@ export type LabelPermutationResult = MaxStatisticResult & {
   readonly observed: readonly (number | undefined)[];
   /** Groups that the permutations can move; with none the test cannot reject. */
   readonly movableGroups: number;
+  /** Number of ways to move them. */
+  readonly arrangements: number;
 };
 
 /**
@@ -139,5 +150,6 @@ export function labelPermutationAccuracy(options: {
       return score(moved);
     },
   });
-  return { ...result, observed, movableGroups: exchange.movableGroups };
+  const { movableGroups, arrangements } = exchange;
+  return { ...result, observed, movableGroups, arrangements };
 }

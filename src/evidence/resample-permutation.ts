@@ -89,6 +89,23 @@ export function permutationPValue(options: {
 }
 
 /**
+ * Whether `draws` draws, of which `undefinedDraws` have no value, can give a p of at most `alpha` at all: the smallest p is
+ * (undefined + 1) / (M + 1), twice that for two sides. A test that cannot reject says nothing by not rejecting, so what rests on it is
+ * undefined, not failed.
+ */
+export function canReject(options: {
+  readonly draws: number;
+  /** Default 0. */
+  readonly undefinedDraws?: number;
+  readonly alpha: number;
+  readonly alternative: Alternative;
+}): boolean {
+  const sides = options.alternative === 'two-sided' ? 2 : 1;
+  const smallest = (sides * ((options.undefinedDraws ?? 0) + 1)) / (options.draws + 1);
+  return smallest <= options.alpha * (1 + 1e-12);
+}
+
+/**
  * Monte Carlo test of `observed` against `draw`, which returns the statistic under the null. Throws `BAD_SETTING`.
  */
 export function permutationTest(options: {

@@ -5,6 +5,7 @@ import { type Columns, denseGroups, type Site, siteName } from './columns.ts';
 import { wilsonInterval } from './metric-proportion.ts';
 import { followed, type NetworkReading, type Sides } from './reading.ts';
 import { clusterBootstrapRatio } from './resample-cluster-bootstrap.ts';
+import { canReject } from './resample-permutation.ts';
 import { swapTestRatio } from './resample-swap.ts';
 import type { RungResult, Statistic } from './rung.ts';
 import { againstTwins } from './rung-learned.ts';
@@ -70,14 +71,22 @@ export function comesApart(request: ApartRequest): ApartResult {
     alternative: 'two-sided',
     random: random.fork('apart/swap'),
   });
-  const twins = againstTwins(
-    apart.rho,
-    request.twins.map((twin) => twin.apart?.rho ?? undefinedBecause('no reading')),
-    'two-sided',
-  );
+  const twins = againstTwins({
+    own: apart.rho,
+    twins: request.twins.map((twin) => twin.apart?.rho ?? undefinedBecause('no reading')),
+    alternative: 'two-sided',
+    alpha,
+  });
   const swapP = swap.state === 'measured' ? swap.pValue : undefined;
+  const swapDecides =
+    swapP !== undefined && canReject({ draws: request.permutations, alpha, alternative: 'two-sided' });
+  // One null that is not beaten settles it; one that is too weak to be beaten leaves it open.
   const sided =
-    swapP === undefined || twins.pValue === undefined ? undefined : swapP <= alpha && twins.pValue <= alpha;
+    (swapDecides && swapP > alpha) || twins.beyond === false
+      ? false
+      : !swapDecides || twins.beyond === undefined
+        ? undefined
+        : true;
   const sign = apart.rho.state === 'measured' ? Math.sign(apart.rho.value) : 0;
   const beyond = twins.difference.state === 'measured' ? Math.sign(twins.difference.value) : 0;
   const side =
@@ -109,7 +118,7 @@ export function comesApart(request: ApartRequest): ApartResult {
         twins.comparison,
       ],
       state: stateOf(side === undefined ? undefined : side !== 'neither'),
-      criterion: `p at most ${alpha} against the swap and against the twins, on the same side`,
+      criterion: `p at most ${alpha} against the swap and against the twins, on the same side${twins.decides ? '' : '; these twins are too few for that'}`,
       site: siteName(request.sites[apart.siteIndex]!),
     },
     {

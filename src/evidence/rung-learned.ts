@@ -3,7 +3,7 @@ import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import { type Site, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import { GOALS, type Goal, type NetworkReading } from './reading.ts';
-import { type Alternative, permutationPValue, summariseNull } from './resample-permutation.ts';
+import { type Alternative, canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
 import type { NullComparison, RungResult, RungState, Statistic } from './rung.ts';
 import { bestState, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
 
@@ -54,11 +54,12 @@ function contrastStatistic(
 ): Statistic | undefined {
   const own = request.model[which][goal];
   if (own === undefined) return undefined;
-  const against = againstTwins(
-    own.value,
-    request.twins.map((twin) => twin[which][goal]?.value ?? undefinedBecause('no site')),
-    'greater',
-  );
+  const against = againstTwins({
+    own: own.value,
+    twins: request.twins.map((twin) => twin[which][goal]?.value ?? undefinedBecause('no site')),
+    alternative: 'greater',
+    alpha: request.alpha,
+  });
   // Two variables that are both read perfectly have no contrast to compare; the variance share decides alone.
   const saturated = which === 'contrast' && bothSaturated(request.model, goal);
   return {
@@ -71,12 +72,10 @@ function contrastStatistic(
     unit,
     value: against.difference,
     nulls: [against.comparison],
-    state: saturated
-      ? 'reported'
-      : stateOf(against.pValue === undefined ? undefined : against.pValue <= request.alpha),
+    state: saturated ? 'reported' : stateOf(against.beyond),
     criterion: saturated
       ? 'both variables are read near perfectly: reported only'
-      : `p at most ${request.alpha} among the twins`,
+      : `p at most ${request.alpha} among the twins${against.decides ? '' : ', for which these are too few'}`,
     site: siteName(request.sites[own.siteIndex]!),
   };
 }
@@ -90,16 +89,22 @@ function bothSaturated(model: NetworkReading, goal: Goal): boolean {
   );
 }
 
-/** The model's value minus the twins' mean, and its rank among them. */
-export function againstTwins(
-  own: Measured,
-  twins: readonly Measured[],
-  alternative: Alternative,
-): {
+/**
+ * The model's value minus the twins' mean, and its rank among them. `beyond` is undefined when the twins are too few for a p of `alpha`
+ * (19 for one side at .05, 39 for two): not found and not looked for are different answers.
+ */
+export function againstTwins(request: {
+  readonly own: Measured;
+  readonly twins: readonly Measured[];
+  readonly alternative: Alternative;
+  readonly alpha: number;
+}): {
   readonly difference: Measured;
   readonly comparison: NullComparison;
-  readonly pValue: number | undefined;
+  readonly decides: boolean;
+  readonly beyond: boolean | undefined;
 } {
+  const { own, twins, alternative, alpha } = request;
   const values = Float64Array.from(twins.flatMap((twin) => (twin.state === 'measured' ? [twin.value] : [])));
   const summary = values.length === 0 ? undefined : summariseNull(values);
   const undefinedDraws = twins.length - values.length;
@@ -107,8 +112,10 @@ export function againstTwins(
     own.state === 'measured' && summary !== undefined
       ? permutationPValue({ observed: own.value, values, alternative, undefinedDraws })
       : undefined;
+  const decides = canReject({ draws: twins.length, undefinedDraws, alpha, alternative });
   return {
-    pValue,
+    decides,
+    beyond: pValue === undefined || !decides ? undefined : pValue <= alpha,
     comparison: nullOf(
       'twins',
       'the same procedure in copies of the model with shuffled weights',

@@ -1,11 +1,13 @@
 /** @file evidence: L1, is the goal's value linearly readable anywhere, beyond chance over all sites searched. */
+import { undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
 import { type Columns, denseGroups, pickInts, type Site, siteName } from './columns.ts';
 import { balancedAccuracy } from './metric-accuracy.ts';
-import { bestSite, type ProbeMap } from './probe-map.ts';
+import { bestSite, occurring, type ProbeMap } from './probe-map.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
 import { clusterBootstrap } from './resample-cluster-bootstrap.ts';
 import { labelPermutationAccuracy } from './resample-label-permutation.ts';
+import { canReject } from './resample-permutation.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
 import { bestState, intervalPart, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
 
@@ -45,7 +47,8 @@ export function present(request: PresentRequest): RungResult {
 function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
   const { columns, sides, sites, map, random, alpha } = request;
   const labels = columns.labels[goal]!;
-  const readings = map.get(goal)!;
+  const readings = map.get(goal);
+  if (readings === undefined) return unread(request, goal);
   const siteIndex = bestSite(readings.map((reading) => reading.selectAccuracy)) ?? 0;
   const truth = pickInts(labels.values, sides.apart.test);
   const { groups } = denseGroups(columns, sides.apart.test);
@@ -71,10 +74,13 @@ function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
     },
   });
   const p = pValue?.state === 'measured' ? pValue.value : undefined;
-  const occurring = new Set(truth.filter((value) => value >= 0)).size;
+  const decides =
+    1 / test.arrangements <= alpha &&
+    canReject({ draws: test.draws, undefinedDraws: test.undefinedDraws, alpha, alternative: 'greater' });
+  const values = occurring(labels.values, sides.apart.test);
   return {
     id: `L1.${goal}.accuracy`,
-    label: `balanced accuracy of reading the ${goal} goal (chance ${(1 / occurring).toFixed(3)})`,
+    label: `balanced accuracy of reading the ${goal} goal${values === 0 ? '' : ` (chance ${(1 / values).toFixed(3)})`}`,
     role: goal,
     unit: 'accuracy',
     value: readings[siteIndex]!.testAccuracy,
@@ -87,8 +93,24 @@ function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
         p,
       ),
     ],
-    state: stateOf(p === undefined ? undefined : p <= alpha),
-    criterion: `p at most ${alpha} against the largest accuracy over all sites`,
+    state: stateOf(p === undefined || !decides ? undefined : p <= alpha),
+    criterion: decides
+      ? `p at most ${alpha} against the largest accuracy over all sites`
+      : `too few permutations, or too few groups of one size to exchange, for a p of ${alpha}`,
     site: siteName(sites[siteIndex]!),
+  };
+}
+
+/** The statistic of a variable that no probe could be fitted to. */
+function unread(request: PresentRequest, goal: Goal): Statistic {
+  return {
+    id: `L1.${goal}.accuracy`,
+    label: `balanced accuracy of reading the ${goal} goal`,
+    role: goal,
+    unit: 'accuracy',
+    value: undefinedBecause('fewer than two of its values occur among the rows that probes are fitted on'),
+    nulls: [],
+    state: 'undefined',
+    criterion: `p at most ${request.alpha} against the largest accuracy over all sites`,
   };
 }

@@ -4,7 +4,7 @@ import { takeRows } from '../core/matrix.ts';
 import type { Measured } from '../core/outcome.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
-import { denseGroups, pickInts, siteName } from './columns.ts';
+import { denseGroups, ofOneKind, pickInts, siteName } from './columns.ts';
 import { controlTasks } from './control-task.ts';
 import { CRITERIA } from './criteria.ts';
 import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
@@ -12,7 +12,7 @@ import { shareScorer } from './metric-share-scorer.ts';
 import { mapProbes } from './probe-map.ts';
 import { GOALS, type Goal, logRatio, type NetworkReading, type ReadingRequest } from './reading.ts';
 import { clusterBootstrap, clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
-import { permutationTest } from './resample-permutation.ts';
+import { canReject, permutationTest } from './resample-permutation.ts';
 import { swapTest } from './resample-swap.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
 import { bestState, intervalPart, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
@@ -93,7 +93,12 @@ function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
   });
   const saturated = isAbove(contrast.goal.testAccuracy) && isAbove(contrast.irrelevant.testAccuracy);
   const p = swap.state === 'measured' ? swap.pValue : undefined;
-  const holds = p === undefined || interval.state !== 'measured' ? undefined : p <= alpha && interval.low > 0;
+  const decides = canReject({ draws: request.permutations, alpha, alternative: 'greater' });
+  const matched = ofOneKind(columns.labels[goal]!, columns.labels.irrelevant!, rows);
+  const holds =
+    p === undefined || interval.state !== 'measured' || !decides || !matched
+      ? undefined
+      : p <= alpha && interval.low > 0;
   return [
     {
       id: `L2.${goal}.contrast`,
@@ -113,7 +118,9 @@ function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
       state: saturated ? 'reported' : stateOf(holds),
       criterion: saturated
         ? `both are read above ${CRITERIA.saturatedAccuracy}: their difference says nothing, the variance share decides`
-        : `p at most ${alpha} and the interval above 0`,
+        : matched
+          ? `p at most ${alpha} and the interval above 0`
+          : 'the two take different values, or different numbers of them, so their accuracies cannot be compared',
       site: siteName(sites[contrast.siteIndex]!),
     },
   ];
@@ -152,7 +159,7 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
     },
   });
   // A swap only makes sense between variables with the same values.
-  const matched = sameNames(columns.labels[goal]!.names, columns.labels.irrelevant!.names);
+  const matched = ofOneKind(columns.labels[goal]!, columns.labels.irrelevant!, rows);
   // The swap draws groups without replacement, so plain omega squared serves, for the observed labels as for the swapped ones.
   const score = shareScorer(x);
   const omegaRatio = (a: Int32Array, b: Int32Array): number | undefined => {
@@ -175,7 +182,8 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
       : undefined;
   const large = share.goalShare.state === 'measured' && share.goalShare.value >= CRITERIA.minShare;
   const holds =
-    interval.state !== 'measured'
+    interval.state !== 'measured' ||
+    (swap !== undefined && !canReject({ draws: request.permutations, alpha, alternative: 'greater' }))
       ? undefined
       : large &&
         interval.low >= Math.log(CRITERIA.minShareRatio) &&
@@ -251,16 +259,16 @@ async function controlSelectivity(request: SelectiveRequest, goal: Goal): Promis
     ...sides.apart,
   });
   const accuracies = tasks.flatMap((task) => {
-    const accuracy = map.get(`control/${task.position}`)![0]!.testAccuracy;
-    return accuracy.state === 'measured' ? [accuracy.value] : [];
+    const accuracy = map.get(`control/${task.position}`)?.[0]?.testAccuracy;
+    return accuracy?.state === 'measured' ? [accuracy.value] : [];
   });
+  if (accuracies.length === 0)
+    return [{ ...base, value: undefinedBecause('no control task has two labels among the fit rows') }];
   const mean = accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
-  const real = reading.map.get(goal)![siteIndex]!.testAccuracy;
+  const real =
+    reading.map.get(goal)?.[siteIndex]?.testAccuracy ??
+    undefinedBecause('fewer than two values of the goal occur among the fit rows');
   return [{ ...base, value: real.state === 'measured' ? measured(real.value - mean) : real }];
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
 /** One coin per group: heads exchanges the two labels of all its rows. */
