@@ -84,3 +84,15 @@ export async function codeOf(work: Promise<unknown>): Promise<unknown> {
     (error: unknown) => (error as { code?: unknown }).code ?? error,
   );
 }
+
+/** A capture of a few hundred small batches, for the tests that interrupt one. */
+export const KILL_REQUEST = {
+  inputs: randomRows({ count: 2400, seed: 11, shortest: 4 }),
+  mapping: {},
+  hooks: GRID_HOOKS,
+  positions: [-2, -1],
+  readout: -1,
+  choices: [101, 102],
+  optimization: 'basic',
+  maxBatchTokens: 48,
+} as const;
