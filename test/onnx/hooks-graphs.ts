@@ -91,6 +91,8 @@ export class GraphWriter {
     x: string,
     options: {
       readonly other?: string;
+      /** Keys and values of earlier positions, [batch, head, past, head_width]. */
+      readonly past?: { readonly k: string; readonly v: string };
       readonly heads?: 'axis' | 'none' | 'folded';
       readonly bias?: boolean;
     } = {},
@@ -108,11 +110,14 @@ export class GraphWriter {
         this.op('Concat', [this.ints(-1), length, this.ints(size)], { axis: { int: 0 } }),
       ]);
     };
-    const [q, k, v] = [x, other, other].map((from) => split(this.linear(from)));
+    const [q, newK, newV] = [x, other, other].map((from) => split(this.linear(from)));
+    const withPast = (past: string | undefined, fresh: string): string =>
+      past === undefined ? fresh : this.op('Concat', [past, fresh], { axis: { int: 2 } });
+    const [k, v] = [withPast(options.past?.k, newK!), withPast(options.past?.v, newV!)];
     const last = heads === 'axis' ? [0, 1, 3, 2] : [0, 2, 1];
-    const product = this.op('MatMul', [q!, this.op('Transpose', [k!], { perm: { ints: last } })]);
+    const product = this.op('MatMul', [q!, this.op('Transpose', [k], { perm: { ints: last } })]);
     const pattern = this.op('Softmax', [this.op('Mul', [product, this.scalar(0.5)])], { axis: { int: -1 } });
-    let z = this.op('MatMul', [pattern, v!]);
+    let z = this.op('MatMul', [pattern, v]);
     if (heads === 'folded') {
       const shape = this.op(
         'Concat',

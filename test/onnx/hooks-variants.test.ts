@@ -233,6 +233,29 @@ describe('attention', () => {
     expect(axes(map, 'blocks.0.k')).toEqual(['batch', 'position', 'head', 'head_width']);
   });
 
+  it('with a cache of earlier positions offers the keys and values of the new ones', async () => {
+    const g = new GraphWriter();
+    let x = g.embed();
+    x = g.op('Add', [x, g.attention(g.norm(x), { past: { k: 'past.k', v: 'past.v' } })]);
+    x = g.op('Add', [x, g.mlp(g.norm(x))]);
+    const size = SIZES.width / SIZES.heads;
+    const more = ['past.k', 'past.v'].map((name) => ({
+      name,
+      type: 'float32' as const,
+      shape: ['batch', SIZES.heads, 'past', size],
+    }));
+    const data = new Float32Array(SIZES.heads * 2 * size).fill(0.2);
+    const past = { type: 'float32', dims: [1, SIZES.heads, 2, size], data } as const;
+    const feeds = { ids: ids([3, 1, 4]), 'past.k': past, 'past.v': past };
+    const { map, rows } = await captureAll(g.model(g.logits(g.norm(x)), { more }), [
+      { feeds, truth: new Map() },
+    ]);
+    expect(reasons(map)).toEqual({});
+    expect(axes(map, 'blocks.0.k')).toEqual(['batch', 'position', 'head', 'head_width']);
+    expect(rows[0]!.get('blocks.0.k')).toHaveLength(3 * SIZES.width);
+    expect(rows[0]!.get('blocks.0.pattern')).toHaveLength(SIZES.heads * 3 * 5);
+  });
+
   it('to another sequence stays in the block of the attention before it', async () => {
     const g = new GraphWriter();
     const memory = g.linear('memory');
