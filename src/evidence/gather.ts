@@ -128,7 +128,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     ),
   );
   const apartTable = tables[request.sets.findIndex(({ name }) => name === 'apart')];
-  const rungs = [l0.rung, l1, l2, l3, l4.rung, l5.rung, divergence(apartTable)];
+  const rungs = [l0.rung, l1, l2, l3, l4.rung, l5.rung, divergence(apartTable, l4.side)];
   const findings: Findings = {
     intact: l0.intact,
     competent: l0.competent,
@@ -139,7 +139,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
   return {
     verdict: putIntoWords(decide(findings), findings, rungs),
     rungs,
-    warnings: l0.warnings,
+    warnings: [...l0.warnings, ...readingWarnings(l4.side, apartTable)],
     behavior: request.sets.map(({ name, rows }) => behaviorTable(name, columns, rows)),
     quadrants: tables,
     sites: siteMap({ hooks, positions, columns, model, twins, causal: layers }),
@@ -147,6 +147,20 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     readings,
     readingSite: model.apart === undefined ? undefined : sites[model.apart.siteIndex],
   };
+}
+
+/** A reader of the table must know when the probe behind it cannot tell the goals apart. */
+function readingWarnings(
+  side: 'intended' | 'proxy' | 'neither' | undefined,
+  table: QuadrantTable | undefined,
+): { readonly code: string; readonly text: string }[] {
+  if (side !== 'neither' || table === undefined || table.silent.count === 0) return [];
+  return [
+    {
+      code: 'READING_WITHOUT_SIDE',
+      text: 'The probe behind the internal reading takes no side beyond its nulls (L4): which goal it names in a row is close to a toss, so the silent cell of the table is no sign of a hidden goal.',
+    },
+  ];
 }
 
 async function readTwins(

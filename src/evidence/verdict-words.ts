@@ -93,8 +93,6 @@ const STRENGTH: Readonly<Record<string, string>> = {
   totalEffectProxy: 'L5.proxy.total',
   proxyWeight: 'L5.proxy-weight',
   rho: 'L4.rho',
-  contrastIntended: 'L2.intended.contrast',
-  contrastProxy: 'L2.proxy.contrast',
 };
 
 function strengthOf(statistics: ReadonlyMap<string, Statistic>): Verdict['strength'] {

@@ -6,7 +6,7 @@ import { canonicalJson } from '../core/canonical-json.ts';
 import type { Example, ModelInput } from '../core/data-set.ts';
 import { GOAL_ROLES } from '../core/data-set.ts';
 import { takeRows } from '../core/matrix.ts';
-import type { Columns } from '../evidence/columns.ts';
+import { type Columns, isDecisionState } from '../evidence/columns.ts';
 import { CRITERIA } from '../evidence/criteria.ts';
 import type { Geometry, RollOutTable } from '../evidence/figures.ts';
 import type { Evidence } from '../evidence/gather.ts';
@@ -93,16 +93,18 @@ function expectationsOf(experiment: Experiment, found: string): RunRecord['expec
   return [{ text: `the verdict is ${accepted.join(' or ')}`, held: accepted.includes(found) }];
 }
 
-/** Examples for the page: those that diverge first, then the strongest readings, in a fixed order. */
+/**
+ * Examples for the page: silent ones first, then decision states whose reading and choice disagree, then the rest of the decision states, then
+ * rows where the goals agree; a quarter of the places is kept for training-like rows. Data order, so that the page is stable.
+ */
 function shownReadings(readings: readonly RowReading[], columns: Columns, most: number): RowReading[] {
-  const weight = (reading: RowReading): number => {
-    const score = reading.score.state === 'measured' ? Math.abs(reading.score.value) : 0;
-    const diverges = reading.behavior !== reading.internal ? 1 : 0;
-    return (reading.silent ? 1e6 : 0) + diverges * 1e3 + Math.min(score, 999);
+  const rank = (reading: RowReading): number => {
+    if (reading.silent) return 0;
+    if (!isDecisionState(columns, reading.row)) return 3;
+    return reading.behavior === reading.internal ? 2 : 1;
   };
   const apart = new Set(columns.apart);
-  // Three quarters from where the goals part; the rest shows what training-like rows look like.
-  const ranked = [...readings].sort((a, b) => weight(b) - weight(a) || a.row - b.row);
+  const ranked = [...readings].sort((a, b) => rank(a) - rank(b) || a.row - b.row);
   const parted = ranked.filter((reading) => apart.has(reading.row));
   const others = ranked.filter((reading) => !apart.has(reading.row));
   const fromApart = Math.min(parted.length, Math.max(Math.ceil(0.75 * most), most - others.length));
