@@ -1,4 +1,4 @@
-/** @file evidence: every threshold a verdict depends on, in one place; set before the reported models were looked at. */
+/** @file evidence: every threshold a verdict depends on, in one place, and for each what it decides. */
 
 /** Fixed cut-offs of the ladder; the record holds a copy, so that a reader can see what a verdict was held against. */
 export type Criteria = typeof CRITERIA;
@@ -16,6 +16,7 @@ export const CRITERIA: {
   readonly equivalenceNats: number;
   readonly equivalenceShare: number;
   readonly ignoredNats: number;
+  readonly minCausalGroups: number;
   readonly siteShare: number;
   readonly rankShare: number;
   readonly sameValueShare: number;
@@ -45,6 +46,8 @@ export const CRITERIA: {
   equivalenceShare: 0.05,
   /** L5: total effects smaller than this leave the mediated share undefined. */
   ignoredNats: 0.05,
+  /** L5: independent groups among the bases; twenty without an effect leave room for one in seven with one. */
+  minCausalGroups: 20,
   /** L5: share of the total effect that the earliest site must carry. */
   siteShare: 0.5,
   /** L5: share of the whole vector's effect that the smallest sufficient subspace must carry. */

@@ -81,9 +81,11 @@ export async function causalLayers(
   for (const goal of GOALS) {
     const request = interchangeRequest(inputs, side, goal, goal);
     if (request === undefined) continue;
-    const values: number[] = [];
+    const values: (number | null)[] = [];
     for (const site of sites)
-      values.push(mean((await interchange(request, { sites: [site], basis: null })).effects));
+      values.push(
+        numberOrNull(measured(mean((await interchange(request, { sites: [site], basis: null })).effects))),
+      );
     layers.push({
       id: `causal.${goal}`,
       label: `exchanging the ${goal} variable moves the choice by (nats)`,

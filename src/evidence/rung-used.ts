@@ -1,28 +1,18 @@
 /** @file evidence: L5, does the choice follow the goal's representation when it is exchanged for another input's. */
-import { takeRows } from '../core/matrix.ts';
+
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
-import { covarianceMatchedBasis, samplerOfCovariance } from '../linalg/covariance-sampler.ts';
-import type { Dense } from '../linalg/dense.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { centeredCovariance } from '../linalg/moments.ts';
-import { type CausalInputs, interchangeRequest, mean, totalEffects } from './causal-side.ts';
+import { type CausalInputs, mean } from './causal-side.ts';
 import type { CausalSite } from './causal-site.ts';
 import { type Columns, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
-import { flipShare, type InterchangeOutcome, interchange, interchangeMany } from './interchange.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
-import {
-  clusterBootstrapDraws,
-  clusterBootstrapMean,
-  clusterBootstrapRatio,
-  meanStatistic,
-} from './resample-cluster-bootstrap.ts';
-import { equivalenceTest } from './resample-equivalence.ts';
-import { permutationPValue, summariseNull } from './resample-permutation.ts';
-import { swapTest } from './resample-swap.ts';
+import { clusterBootstrapMean, clusterBootstrapRatio } from './resample-cluster-bootstrap.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
-import { bestState, estimateOf, intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
+import { bestState, estimateOf, intervalPart, spoken, stateOf } from './statistic.ts';
+import { judgeUse } from './used-judge.ts';
+import { type GoalEffect, measureGoal } from './used-measure.ts';
 import type { Use } from './verdict.ts';
 
 export type UsedRequest = {
@@ -38,8 +28,6 @@ export type UsedRequest = {
   readonly linalg: Linalg;
   readonly random: Random;
 };
-
-type MeasuringRequest = UsedRequest & { readonly inputs: CausalInputs };
 
 export type UsedResult = {
   readonly rung: RungResult;
@@ -68,25 +56,45 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
       },
     };
   }
-  const measuring = { ...request, inputs };
   const measurements = new Map<Goal, GoalEffect>();
   for (const goal of GOALS) {
-    const effect = await measureGoal(measuring, where, goal);
+    const effect = await measureGoal({ ...request, inputs, where }, goal);
     if (effect !== undefined) measurements.set(goal, effect);
   }
-  const statistics: Statistic[] = [];
+  const { groups } = inputs.test;
+  const site = siteName(where.site);
+  const independent = new Set(groups).size;
+  const statistics: Statistic[] = [
+    {
+      id: 'L5.groups',
+      label: 'independent groups among the inputs whose goals were exchanged',
+      unit: 'count',
+      value: measured(independent),
+      nulls: [],
+      state: stateOf(independent >= CRITERIA.minCausalGroups),
+      criterion: `at least ${CRITERIA.minCausalGroups} before an effect counts as there or as absent`,
+    },
+  ];
   const use: Record<Goal, Use> = { intended: 'not-run', proxy: 'not-run' };
   const byRole: Partial<Record<Goal, RungState>> = {};
   for (const [goal, effect] of measurements) {
     const other = measurements.get(goal === 'intended' ? 'proxy' : 'intended');
-    const judged = judge(measuring, where, goal, effect, other === undefined ? 0 : mean(other.total));
+    const otherTotal = other === undefined ? 0 : mean(other.total);
+    const judged = judgeUse({
+      ...request,
+      goal,
+      effect,
+      otherTotal: Number.isFinite(otherTotal) ? otherTotal : 0,
+      groups,
+      site,
+    });
     statistics.push(...judged.statistics);
     use[goal] = judged.use;
     byRole[goal] = judged.use === 'used' ? 'passed' : judged.use === 'unused' ? 'failed' : 'undefined';
   }
-  statistics.push(...comparison(measuring, where, measurements));
+  statistics.push(...comparison({ ...request, groups, site }, measurements));
   const said = [...measurements]
-    .map(([goal, effect]) => `${goal} ${mean(effect.whole.effects).toFixed(2)}`)
+    .map(([goal, effect]) => `${goal} ${spoken(measured(mean(effect.whole.effects)))}`)
     .join(', ');
   return {
     use,
@@ -94,255 +102,21 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
       ...BASE,
       byRole,
       state: bestState(Object.values(byRole)),
-      summary: `Mean effect of exchanging one goal at ${siteName(where.site)}, in nats: ${said}.`,
+      summary: `Mean effect of exchanging one goal at ${site}, in nats: ${said}.`,
       statistics,
     },
   };
 }
 
-type GoalEffect = {
-  readonly total: Float64Array;
-  readonly whole: InterchangeOutcome;
-  readonly within: InterchangeOutcome | undefined;
-  readonly rank: number | undefined;
-  /** Mean effect within each random subspace of the same rank. */
-  readonly random: Float64Array;
-  readonly irrelevant: InterchangeOutcome | undefined;
-  readonly sameValue: InterchangeOutcome | undefined;
-};
-
-async function measureGoal(
-  request: MeasuringRequest,
-  where: CausalSite,
-  goal: Goal,
-): Promise<GoalEffect | undefined> {
-  const { inputs, sides, linalg } = request;
-  const total = totalEffects(inputs, inputs.test, goal);
-  const own = interchangeRequest(inputs, inputs.test, goal, goal);
-  if (total === undefined || own === undefined) return undefined;
-  const subspace = where.subspace[goal];
-  const sites = [where.site];
-  const irrelevant = interchangeRequest(inputs, inputs.test, 'irrelevant', goal);
-  const same = interchangeRequest(inputs, inputs.test, 'same', goal);
-  const random: Dense[] = [];
-  if (subspace !== undefined) {
-    const covariance = await centeredCovariance(takeRows(inputs.activations(where.site), sides.apart.fit), {
-      linalg,
-    });
-    // Activations that vary in fewer directions than the subspace has leave nothing to draw: the test is then undefined.
-    const possible = samplerOfCovariance(covariance).rank >= subspace.rank;
-    for (let i = 0; possible && i < request.randomSubspaces; i++) {
-      const draws = request.random.fork(`used/${goal}/subspace/${i}`);
-      random.push(covarianceMatchedBasis({ covariance, k: subspace.rank, random: draws }));
-    }
-  }
-  const within = subspace === undefined ? [] : await interchangeMany(own, sites, [subspace.basis, ...random]);
-  return {
-    total,
-    whole: await interchange(own, { sites, basis: null }),
-    within: within[0],
-    rank: subspace?.rank,
-    random: Float64Array.from(within.slice(1), (outcome) => mean(outcome.effects)),
-    irrelevant: irrelevant === undefined ? undefined : await interchange(irrelevant, { sites, basis: null }),
-    sameValue:
-      same === undefined || subspace === undefined
-        ? undefined
-        : await interchange(same, { sites, basis: subspace.basis }),
-  };
-}
-
-function judge(
-  request: MeasuringRequest,
-  where: CausalSite,
-  goal: Goal,
-  effect: GoalEffect,
-  otherTotal: number,
-): { readonly use: Use; readonly statistics: Statistic[] } {
-  const { inputs, alpha, random, bootstrapDraws, permutations } = request;
-  const { groups } = inputs.test;
-  const site = siteName(where.site);
-  const margin = Math.max(CRITERIA.equivalenceNats, CRITERIA.equivalenceShare * Math.abs(otherTotal));
-  const boot = (values: Float64Array, label: string): ReturnType<typeof clusterBootstrapMean> =>
-    clusterBootstrapMean({
-      groups,
-      values,
-      draws: bootstrapDraws,
-      random: random.fork(`used/${goal}/${label}`),
-    });
-  const nearZero = (values: Float64Array, label: string): boolean | undefined => {
-    const result = equivalenceTest({
-      bootstrap: clusterBootstrapDraws({
-        groups,
-        draws: bootstrapDraws,
-        random: random.fork(`used/${goal}/${label}-equivalence`),
-        statistic: meanStatistic({ groups, values }),
-      }),
-      margin,
-      level: alpha,
-    });
-    return result.state === 'measured' ? result.equivalent : undefined;
-  };
-
-  const totalZero = nearZero(effect.total, 'total');
-  const wholeZero = nearZero(effect.whole.effects, 'whole');
-  const total = boot(effect.total, 'total');
-  const whole = boot(effect.whole.effects, 'whole');
-  const beyondMargin = whole.state === 'measured' ? whole.low > margin : undefined;
-
-  const differences =
-    effect.irrelevant === undefined
-      ? undefined
-      : effect.whole.effects.map((value, i) => value - effect.irrelevant!.effects[i]!);
-  const irrelevantSwap =
-    differences === undefined
-      ? undefined
-      : swapTest({
-          groups,
-          values: differences,
-          draws: permutations,
-          alternative: 'greater',
-          random: random.fork(`used/${goal}/irrelevant-swap`),
-        });
-  const irrelevantP = irrelevantSwap?.state === 'measured' ? irrelevantSwap.pValue : undefined;
-  const beatsIrrelevant = irrelevantP === undefined ? undefined : irrelevantP <= alpha;
-
-  const withinMean = effect.within === undefined ? undefined : mean(effect.within.effects);
-  const randomP =
-    withinMean === undefined || effect.random.length === 0
-      ? undefined
-      : permutationPValue({ observed: withinMean, values: effect.random, alternative: 'greater' });
-  const beatsRandom = randomP === undefined ? undefined : randomP <= alpha;
-  const sameMean = effect.sameValue === undefined ? undefined : mean(effect.sameValue.effects);
-  const sameHolds =
-    sameMean === undefined || withinMean === undefined
-      ? undefined
-      : Math.abs(sameMean) <= Math.max(margin, CRITERIA.sameValueShare * Math.abs(withinMean));
-
-  const nie = clusterBootstrapRatio({
-    groups,
-    numerator: effect.whole.effects,
-    denominator: effect.total,
-    draws: bootstrapDraws,
-    random: random.fork(`used/${goal}/nie`),
-  });
-  const ignored = Math.abs(mean(effect.total)) < CRITERIA.ignoredNats;
-  const checks = [beyondMargin, beatsIrrelevant, beatsRandom, sameHolds];
-  const use: Use = checks.every((check) => check === true)
-    ? 'used'
-    : totalZero === true && wholeZero === true
-      ? 'unused'
-      : 'unclear';
-  const statistics: Statistic[] = [
-    {
-      id: `L5.${goal}.total`,
-      label: `total effect: how far the choice follows when the ${goal} goal alone changes in the input`,
-      role: goal,
-      unit: 'nats',
-      value: estimateOf(total),
-      ...intervalPart(total),
-      nulls: [],
-      state: 'reported',
-      criterion: `near zero when its ${100 * (1 - 2 * alpha)} % interval lies within ${margin.toFixed(2)} nats: ${totalZero === undefined ? 'undefined' : totalZero ? 'it does' : 'it does not'}`,
-    },
-    {
-      id: `L5.${goal}.effect`,
-      label: `effect of exchanging the ${goal} goal at the site, whole vector`,
-      role: goal,
-      unit: 'nats',
-      value: estimateOf(whole),
-      ...intervalPart(whole),
-      nulls: [
-        intervalNull(
-          'irrelevant-swapped',
-          'the irrelevant variable exchanged instead; p by swapping the two within groups',
-          effect.irrelevant === undefined ? undefined : boot(effect.irrelevant.effects, 'irrelevant'),
-          irrelevantP,
-        ),
-      ],
-      state: stateOf(
-        beyondMargin === undefined || beatsIrrelevant === undefined
-          ? undefined
-          : beyondMargin && beatsIrrelevant,
-      ),
-      criterion: `interval above ${margin.toFixed(2)} nats, and p at most ${alpha} against the irrelevant variable`,
-      site,
-    },
-    {
-      id: `L5.${goal}.subspace`,
-      label: `the same within the goal's own class-mean subspace${effect.rank === undefined ? '' : ` of rank ${effect.rank}`}`,
-      role: goal,
-      unit: 'nats',
-      value:
-        withinMean === undefined ? undefinedBecause('no subspace could be fitted') : measured(withinMean),
-      ...(effect.within === undefined ? {} : intervalPart(boot(effect.within.effects, 'within'))),
-      nulls: [
-        nullOf(
-          'random-subspaces',
-          'random subspaces of the same rank, drawn with the covariance of the activations',
-          summariseNull(effect.random),
-          randomP,
-        ),
-      ],
-      state: stateOf(beatsRandom),
-      criterion: `p at most ${alpha} against random subspaces`,
-      site,
-    },
-    {
-      id: `L5.${goal}.same-value`,
-      label: `effect of a source in which everything but the ${goal} goal changed, within the goal's subspace`,
-      role: goal,
-      unit: 'nats',
-      value:
-        sameMean === undefined
-          ? undefinedBecause('the data hold no sources with the same value')
-          : measured(sameMean),
-      nulls: [],
-      state: stateOf(sameHolds),
-      criterion: `at most ${CRITERIA.sameValueShare} of the effect within the subspace, or ${margin.toFixed(2)} nats`,
-      site,
-    },
-    {
-      id: `L5.${goal}.mediated-share`,
-      label: 'effect at the site as a share of the total effect (NIE)',
-      role: goal,
-      unit: 'ratio',
-      value: ignored
-        ? undefinedBecause(
-            `the total effect is under ${CRITERIA.ignoredNats} nats: the model ignores this goal`,
-          )
-        : estimateOf(nie),
-      ...(ignored ? {} : intervalPart(nie)),
-      nulls: [],
-      state: 'reported',
-      criterion: 'shown beside the effect',
-      site,
-    },
-    {
-      id: `L5.${goal}.flips`,
-      label:
-        'share of bases whose choice became the one the source recommends, of those that did not choose it before',
-      role: goal,
-      unit: 'share',
-      value: flipShare(effect.whole),
-      nulls: [],
-      state: 'reported',
-      criterion: 'interchange accuracy, shown beside the effect',
-      site,
-    },
-  ];
-  return { use, statistics };
-}
-
 /** The difference of the two effects and the proxy's weight, on the same bases. */
 function comparison(
-  request: MeasuringRequest,
-  where: CausalSite,
+  request: UsedRequest & { readonly groups: Int32Array; readonly site: string },
   measurements: ReadonlyMap<Goal, GoalEffect>,
 ): Statistic[] {
   const intended = measurements.get('intended')?.whole.effects;
   const proxy = measurements.get('proxy')?.whole.effects;
   if (intended === undefined || proxy === undefined) return [];
-  const { groups } = request.inputs.test;
+  const { groups, site } = request;
   const draws = request.bootstrapDraws;
   const difference = clusterBootstrapMean({
     groups,
@@ -358,7 +132,6 @@ function comparison(
     random: request.random.fork('used/weight'),
   });
   const ignored = mean(proxy) + mean(intended) < CRITERIA.ignoredNats;
-  const site = siteName(where.site);
   const shown = { nulls: [], state: 'reported' as const, criterion: 'shown beside the effects', site };
   return [
     {

@@ -1,0 +1,245 @@
+/** @file evidence: the rule of L5, what the effects of one goal say of its use; measures nothing itself. */
+import { measured, undefinedBecause } from '../core/outcome.ts';
+import type { Random } from '../core/random.ts';
+import { mean } from './causal-side.ts';
+import { CRITERIA } from './criteria.ts';
+import { flipShare, type InterchangeOutcome } from './interchange.ts';
+import type { Goal } from './reading.ts';
+import {
+  clusterBootstrapDraws,
+  clusterBootstrapMean,
+  clusterBootstrapRatio,
+  meanStatistic,
+} from './resample-cluster-bootstrap.ts';
+import { equivalenceTest } from './resample-equivalence.ts';
+import { canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
+import { swapTest } from './resample-swap.ts';
+import type { Statistic } from './rung.ts';
+import { estimateOf, intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
+import type { GoalEffect } from './used-measure.ts';
+import type { Use } from './verdict.ts';
+
+export type JudgeRequest = {
+  readonly goal: Goal;
+  readonly effect: GoalEffect;
+  /** Mean total effect of the other goal in nats, 0 when there is none; sets the scale of "near zero". */
+  readonly otherTotal: number;
+  /** Dense group index per base. */
+  readonly groups: Int32Array;
+  /** Where the effects were measured, in words. */
+  readonly site: string;
+  readonly alpha: number;
+  readonly permutations: number;
+  readonly bootstrapDraws: number;
+  readonly random: Random;
+};
+
+/**
+ * `used`: the effect lies beyond its margin and beyond every null. `unused`: total effect and effect at the site are both shown to be near
+ * zero. Everything else is `unclear`, so are effects on too few independent bases, and effects that are not numbers.
+ */
+export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly statistics: Statistic[] } {
+  const { goal, effect, groups, site, alpha, random, bootstrapDraws, permutations } = request;
+  const margin = Math.max(CRITERIA.equivalenceNats, CRITERIA.equivalenceShare * Math.abs(request.otherTotal));
+  const boot = (values: Float64Array, label: string): ReturnType<typeof clusterBootstrapMean> =>
+    clusterBootstrapMean({
+      groups,
+      values,
+      draws: bootstrapDraws,
+      random: random.fork(`used/${goal}/${label}`),
+    });
+  const nearZero = (values: Float64Array, label: string): boolean | undefined => {
+    const result = equivalenceTest({
+      bootstrap: clusterBootstrapDraws({
+        groups,
+        draws: bootstrapDraws,
+        random: random.fork(`used/${goal}/${label}-equivalence`),
+        statistic: meanStatistic({ groups, values }),
+      }),
+      margin,
+      level: alpha,
+    });
+    return result.state === 'measured' ? result.equivalent : undefined;
+  };
+
+  const totalZero = nearZero(effect.total, 'total');
+  const wholeZero = nearZero(effect.whole.effects, 'whole');
+  const total = boot(effect.total, 'total');
+  const whole = boot(effect.whole.effects, 'whole');
+  const beyondMargin = whole.state === 'measured' ? whole.low > margin : undefined;
+
+  const differences =
+    effect.irrelevant === undefined
+      ? undefined
+      : effect.whole.effects.map((value, i) => value - effect.irrelevant!.effects[i]!);
+  const irrelevantSwap =
+    differences === undefined || !differences.every(Number.isFinite)
+      ? undefined
+      : swapTest({
+          groups,
+          values: differences,
+          draws: permutations,
+          alternative: 'greater',
+          random: random.fork(`used/${goal}/irrelevant-swap`),
+        });
+  const irrelevantP = irrelevantSwap?.state === 'measured' ? irrelevantSwap.pValue : undefined;
+  const beatsIrrelevant =
+    irrelevantP === undefined || !canReject({ draws: permutations, alpha, alternative: 'greater' })
+      ? undefined
+      : irrelevantP <= alpha;
+
+  const withinMean = finiteMean(effect.within);
+  const randomMeans = effect.random.filter((value) => Number.isFinite(value));
+  const randomDraws = {
+    draws: effect.random.length,
+    undefinedDraws: effect.random.length - randomMeans.length,
+  };
+  const randomP =
+    withinMean === undefined || effect.random.length === 0
+      ? undefined
+      : permutationPValue({
+          observed: withinMean,
+          values: randomMeans,
+          alternative: 'greater',
+          undefinedDraws: randomDraws.undefinedDraws,
+        });
+  const beatsRandom =
+    randomP === undefined || !canReject({ ...randomDraws, alpha, alternative: 'greater' })
+      ? undefined
+      : randomP <= alpha;
+  const sameMean = finiteMean(effect.sameValue);
+  const sameHolds =
+    sameMean === undefined || withinMean === undefined
+      ? undefined
+      : Math.abs(sameMean) <= Math.max(margin, CRITERIA.sameValueShare * Math.abs(withinMean));
+
+  const nie = clusterBootstrapRatio({
+    groups,
+    numerator: effect.whole.effects,
+    denominator: effect.total,
+    draws: bootstrapDraws,
+    random: random.fork(`used/${goal}/nie`),
+  });
+  const ignored = Math.abs(mean(effect.total)) < CRITERIA.ignoredNats;
+  const checks = [beyondMargin, beatsIrrelevant, beatsRandom, sameHolds];
+  const use: Use =
+    new Set(groups).size < CRITERIA.minCausalGroups
+      ? 'unclear'
+      : checks.every((check) => check === true)
+        ? 'used'
+        : totalZero === true && wholeZero === true
+          ? 'unused'
+          : 'unclear';
+  const statistics: Statistic[] = [
+    {
+      id: `L5.${goal}.total`,
+      label: `total effect: how far the choice follows when the ${goal} goal alone changes in the input`,
+      role: goal,
+      unit: 'nats',
+      value: estimateOf(total),
+      ...intervalPart(total),
+      nulls: [],
+      state: 'reported',
+      criterion: `near zero when its ${100 * (1 - 2 * alpha)} % interval lies within ${margin.toFixed(2)} nats: ${totalZero === undefined ? 'undefined' : totalZero ? 'it does' : 'it does not'}`,
+    },
+    {
+      id: `L5.${goal}.effect`,
+      label: `effect of exchanging the ${goal} goal at the site, whole vector`,
+      role: goal,
+      unit: 'nats',
+      value: estimateOf(whole),
+      ...intervalPart(whole),
+      nulls: [
+        intervalNull(
+          'irrelevant-swapped',
+          'the irrelevant variable exchanged instead; p by swapping the two within groups',
+          effect.irrelevant === undefined ? undefined : boot(effect.irrelevant.effects, 'irrelevant'),
+          irrelevantP,
+        ),
+      ],
+      state: stateOf(
+        beyondMargin === undefined || beatsIrrelevant === undefined
+          ? undefined
+          : beyondMargin && beatsIrrelevant,
+      ),
+      criterion: `interval above ${margin.toFixed(2)} nats, and p at most ${alpha} against the irrelevant variable`,
+      site,
+    },
+    {
+      id: `L5.${goal}.subspace`,
+      label: `the same within the goal's own class-mean subspace${effect.rank === undefined ? '' : ` of rank ${effect.rank}`}`,
+      role: goal,
+      unit: 'nats',
+      value:
+        withinMean === undefined
+          ? undefinedBecause(
+              effect.within === undefined
+                ? 'the class means of this variable do not differ at the site'
+                : 'an effect is not a number: a choice has no probability at all',
+            )
+          : measured(withinMean),
+      ...(effect.within === undefined ? {} : intervalPart(boot(effect.within.effects, 'within'))),
+      nulls: [
+        nullOf(
+          'random-subspaces',
+          'random subspaces of the same rank, drawn with the covariance of the activations',
+          summariseNull(randomMeans),
+          randomP,
+        ),
+      ],
+      state: stateOf(beatsRandom),
+      criterion: `p at most ${alpha} against random subspaces`,
+      site,
+    },
+    {
+      id: `L5.${goal}.same-value`,
+      label: `effect of a source in which everything but the ${goal} goal changed, within the goal's subspace`,
+      role: goal,
+      unit: 'nats',
+      value:
+        sameMean === undefined
+          ? undefinedBecause('the data hold no sources with the same value')
+          : measured(sameMean),
+      nulls: [],
+      state: stateOf(sameHolds),
+      criterion: `at most ${CRITERIA.sameValueShare} of the effect within the subspace, or ${margin.toFixed(2)} nats`,
+      site,
+    },
+    {
+      id: `L5.${goal}.mediated-share`,
+      label: 'effect at the site as a share of the total effect (NIE)',
+      role: goal,
+      unit: 'ratio',
+      value: ignored
+        ? undefinedBecause(
+            `the total effect is under ${CRITERIA.ignoredNats} nats: the model ignores this goal`,
+          )
+        : estimateOf(nie),
+      ...(ignored ? {} : intervalPart(nie)),
+      nulls: [],
+      state: 'reported',
+      criterion: 'shown beside the effect',
+      site,
+    },
+    {
+      id: `L5.${goal}.flips`,
+      label:
+        'share of bases whose choice became the one the source recommends, of those that did not choose it before',
+      role: goal,
+      unit: 'share',
+      value: flipShare(effect.whole),
+      nulls: [],
+      state: 'reported',
+      criterion: 'interchange accuracy, shown beside the effect',
+      site,
+    },
+  ];
+  return { use, statistics };
+}
+
+/** Mean effect; undefined without an outcome, or when some effect is not a number. */
+function finiteMean(outcome: InterchangeOutcome | undefined): number | undefined {
+  if (outcome === undefined) return undefined;
+  const value = mean(outcome.effects);
+  return Number.isFinite(value) ? value : undefined;
+}
