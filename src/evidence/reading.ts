@@ -1,5 +1,5 @@
 /** @file evidence: what linear probes read in one network; the same procedure, site search included, for model and twins. */
-import type { GoalRole } from '../core/data-set.ts';
+import { GOAL_ROLES, type GoalRole } from '../core/data-set.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { takeRows } from '../core/matrix.ts';
 import type { Measured } from '../core/outcome.ts';
@@ -96,11 +96,12 @@ export async function readNetwork(request: ReadingRequest): Promise<NetworkReadi
   const map = await mapProbes({ ...request, tasks, ...sides.apart });
   const contrast: Partial<Record<Goal, ContrastReading>> = {};
   const share: Partial<Record<Goal, ShareReading>> = {};
+  const shares = irrelevant === undefined ? [] : sharesPerSite(request);
   for (const goal of GOALS) {
     if (columns.labels[goal] === undefined || irrelevant === undefined) continue;
     const chosen = contrastAt(map, goal);
     if (chosen !== undefined) contrast[goal] = chosen;
-    const shared = shareAt(request, goal);
+    const shared = shareAt(request, goal, shares);
     if (shared !== undefined) share[goal] = shared;
   }
   return { map, contrast, share, apart: await readApart(request) };
@@ -120,20 +121,37 @@ function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
   return { siteIndex, goal: own, irrelevant: other, value: minus(own.testAccuracy, other.testAccuracy) };
 }
 
+/** omega squared of every labelled role on the fit rows, one entry per site. */
+type SiteShares = readonly Readonly<Record<GoalRole, Measured>>[];
+
+function sharesPerSite(request: ReadingRequest): SiteShares {
+  const { columns, sides, sites, activations } = request;
+  const { fit } = sides.apart;
+  const roles = GOAL_ROLES.map((role) => {
+    const labels = columns.labels[role];
+    return { role, classes: labels?.classes ?? 0, values: labels && pickInts(labels.values, fit) };
+  });
+  return sites.map((site) => {
+    const score = shareScorer(takeRows(activations(site), fit));
+    return Object.fromEntries(
+      roles.map(({ role, values, classes }) => [
+        role,
+        values === undefined
+          ? undefinedBecause('the data do not name this variable')
+          : score(values, classes),
+      ]),
+    ) as Record<GoalRole, Measured>;
+  });
+}
+
 /**
  * The site is the one with the largest difference of shares (omega squared) on the fit rows; the value is that on the test rows, where
  * pairs of rows of one group are left out of the share (`crossGroup`), since they agree for other reasons.
  */
-function shareAt(request: ReadingRequest, goal: Goal): ShareReading | undefined {
+function shareAt(request: ReadingRequest, goal: Goal, shares: SiteShares): ShareReading | undefined {
   const { columns, sides, sites, activations } = request;
-  const { fit, test } = sides.apart;
-  const own = pickInts(columns.labels[goal]!.values, fit);
-  const other = pickInts(columns.labels.irrelevant!.values, fit);
-  const differences = sites.map((site) => {
-    const share = shareScorer(takeRows(activations(site), fit));
-    return minus(share(own, columns.labels[goal]!.classes), share(other, columns.labels.irrelevant!.classes));
-  });
-  const siteIndex = bestSite(differences);
+  const { test } = sides.apart;
+  const siteIndex = bestSite(shares.map((share) => minus(share[goal], share.irrelevant)));
   if (siteIndex === undefined) return undefined;
   const x = takeRows(activations(sites[siteIndex]!), test);
   const { groups } = denseGroups(columns, test);
