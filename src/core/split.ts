@@ -14,7 +14,11 @@ export type GroupSplit = {
 };
 
 /** Activations of one side: x is [rows.length, width], row i belongs to example `rows[i]`. */
-export type SplitData<R extends SplitRole> = { readonly role: R; readonly rows: Int32Array; readonly x: Matrix };
+export type SplitData<R extends SplitRole> = {
+  readonly role: R;
+  readonly rows: Int32Array;
+  readonly x: Matrix;
+};
 export type TrainSplit = SplitData<'fit'>;
 export type SelectSplit = SplitData<'select'>;
 export type TestSplit = SplitData<'test'>;
@@ -25,4 +29,8 @@ export function sideOf<R extends SplitRole>(all: Matrix, side: SplitRows<R>): Sp
 }
 
 /** Class labels of every example: `values[i]` in [0, classes), or -1 where the variable has no value. */
-export type ClassLabels = { readonly classes: number; readonly values: Int32Array; readonly names: readonly string[] };
+export type ClassLabels = {
+  readonly classes: number;
+  readonly values: Int32Array;
+  readonly names: readonly string[];
+};

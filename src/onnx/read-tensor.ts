@@ -1,9 +1,9 @@
 /** @file onnx: the values of a stored tensor as a typed array; allocates by the bytes that are there, never by dims. */
 import { MesascopeError } from '../core/errors.ts';
+import { bfloat16ToFloat32, halfToFloat32 } from '../core/half.ts';
 import type { ModelIndex, TensorView } from './contract.ts';
 import { DATA_TYPE } from './contract.ts';
 import { TENSOR } from './fields.ts';
-import { bfloat16ToFloat32, halfToFloat32 } from './half.ts';
 import { corrupt, readVarintExact, viewOf, WIRE, WireCursor } from './wire-read.ts';
 
 export type TensorValues =

@@ -2,6 +2,7 @@
 import type { ModelIndex, TensorView, ValueInfo } from './contract.ts';
 import { DATA_TYPE } from './contract.ts';
 import { readTensor } from './read-tensor.ts';
+import type { Fact } from './structure-fact.ts';
 import { type GraphNode, type ValueGraph, valueGraph } from './structure-graph.ts';
 import { numbersOf } from './structure-numbers.ts';
 import { readsShapeOnly } from './structure-operators.ts';
@@ -12,16 +13,6 @@ export const MAX_NUMBERS = 64;
 
 /** Ranks beyond this are not followed (ONNX Runtime's own operators stop well below). */
 const MAX_RANK = 32;
-
-export type Fact = {
-  /** `constant`: depends on no input. `shape`: only on the sizes of inputs. `activation`: on what the inputs hold. */
-  readonly kind: 'constant' | 'shape' | 'activation';
-  readonly isFloat: boolean;
-  /** Sizes for one example run (see `exampleSizes`), or undefined. */
-  readonly dims: readonly number[] | undefined;
-  /** Contents of a small tensor that is not an activation, row-major. */
-  readonly numbers: readonly number[] | undefined;
-};
 
 /** A graph with a fact for each value, and the work that questions about it may still take. */
 export type Structure = {

@@ -1,5 +1,5 @@
 /** @file onnx: follows the contents of small tensors (shapes, axes, scalars) through the operators that compute them. */
-import type { Fact } from './structure-facts.ts';
+import type { Fact } from './structure-fact.ts';
 import type { GraphNode } from './structure-graph.ts';
 
 const MOST = 64;

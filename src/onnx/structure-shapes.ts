@@ -1,5 +1,5 @@
 /** @file onnx: output sizes of one node from its input sizes, for the operators that transformers are made of. */
-import type { Fact } from './structure-facts.ts';
+import type { Fact } from './structure-fact.ts';
 import type { GraphNode } from './structure-graph.ts';
 import { attentionShape, convolutionShape, recurrentShapes } from './structure-shapes-layers.ts';
 

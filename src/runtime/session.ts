@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MesascopeError } from '../core/errors.ts';
+import { halfToFloat32 } from '../core/half.ts';
 import type { InputMetadata, ModelSource, Session, SessionOptions, TensorValue } from './contract.ts';
-import { float16ToFloat32 } from './float16.ts';
 
 export type { ModelSource, OptimizationLevel, Session, SessionOptions, TensorValue } from './contract.ts';
 
@@ -171,7 +171,7 @@ function fromNative(name: string, tensor: Tensor): TensorValue {
       return { type, dims, data: data as Uint8Array };
     case 'float16':
       // Node 20 has no Float16Array; ONNX Runtime hands out the bits.
-      return { type: 'float32', dims, data: float16ToFloat32(data as unknown as Uint16Array) };
+      return { type: 'float32', dims, data: halfToFloat32(data as unknown as Uint16Array) };
     default:
       throw new MesascopeError(
         'MODEL_UNSUPPORTED',

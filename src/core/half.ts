@@ -1,4 +1,4 @@
-/** @file onnx: 16-bit floating formats of stored weights as float32; exact, since every such value is a float32. */
+/** @file core: 16-bit floating formats as float32; exact, since every such value is a float32. */
 
 /** IEEE 754-2008 binary16, subnormals, infinities and NaN included. */
 export function halfToFloat32(bits: Uint16Array): Float32Array {
