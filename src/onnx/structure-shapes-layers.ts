@@ -1,5 +1,5 @@
 /** @file onnx: output sizes of operators that are whole layers: recurrent ones, attention, convolution. */
-import type { Fact } from './structure-facts.ts';
+import type { Fact } from './structure-fact.ts';
 import type { GraphNode } from './structure-graph.ts';
 
 type Dims = readonly number[] | undefined;
