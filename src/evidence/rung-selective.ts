@@ -4,9 +4,10 @@ import { takeRows } from '../core/matrix.ts';
 import type { Measured } from '../core/outcome.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
-import { denseGroups, ofOneKind, pickInts, siteName } from './columns.ts';
+import { type Columns, denseGroups, ofOneKind, pickInts, siteName } from './columns.ts';
 import { controlTasks } from './control-task.ts';
 import { CRITERIA } from './criteria.ts';
+import { cramersV } from './metric-association.ts';
 import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
 import { shareScorer } from './metric-share-scorer.ts';
 import { mapProbes } from './probe-map.ts';
@@ -29,11 +30,13 @@ export type SelectiveRequest = ReadingRequest & {
 export async function selective(request: SelectiveRequest): Promise<RungResult> {
   const statistics: Statistic[] = [];
   const byRole: Partial<Record<Goal, RungState>> = {};
+  const associated = goalAssociation(request.columns);
   for (const goal of GOALS) {
     if (request.columns.labels[goal] === undefined) continue;
     const own = [
-      ...accuracyContrast(request, goal),
-      ...shareContrast(request, goal),
+      ...[...accuracyContrast(request, goal), ...shareContrast(request, goal)].map((statistic) =>
+        unlessReadThrough(statistic, associated),
+      ),
       ...(await controlSelectivity(request, goal)),
     ];
     statistics.push(...own);
@@ -54,6 +57,25 @@ export async function selective(request: SelectiveRequest): Promise<RungResult> 
         ? 'The data name no irrelevant variable of the same kind, so there is nothing to compare with.'
         : `Accuracy above the irrelevant variable: ${said.join(', ')}.`,
     statistics,
+  };
+}
+
+/** Cramer's V of the goals over the come-apart rows where it exceeds what a contrast can bear; undefined otherwise. */
+function goalAssociation({ labels, apart }: Columns): number | undefined {
+  if (labels.intended === undefined || labels.proxy === undefined) return undefined;
+  const value = cramersV(pickInts(labels.intended.values, apart), pickInts(labels.proxy.values, apart), {
+    biasCorrected: true,
+  });
+  return value.state === 'measured' && value.value > CRITERIA.associationWarning ? value.value : undefined;
+}
+
+/** Of two goals that go together, one is read through the other: a contrast that holds then shows nothing; one that fails still does. */
+function unlessReadThrough(statistic: Statistic, associated: number | undefined): Statistic {
+  if (associated === undefined || statistic.state !== 'passed') return statistic;
+  return {
+    ...statistic,
+    state: 'undefined',
+    criterion: `${statistic.criterion}; it does, but the goals go together here (Cramer's V ${associated.toFixed(2)}, above ${CRITERIA.associationWarning}), so one may be read through the other`,
   };
 }
 

@@ -36,7 +36,7 @@ export type JudgeRequest = {
 
 /**
  * `used`: the effect lies beyond its margin and beyond every null. `unused`: total effect and effect at the site are both shown to be near
- * zero. Everything else is `unclear`, so are effects on too few independent bases, and effects that are not numbers.
+ * zero, on average over bases and whichever way they go. Everything else is `unclear`, so are effects on too few independent bases, and effects that are not numbers.
  */
 export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly statistics: Statistic[] } {
   const { goal, effect, groups, site, alpha, random, bootstrapDraws, permutations } = request;
@@ -48,7 +48,9 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
       draws: bootstrapDraws,
       random: random.fork(`used/${goal}/${label}`),
     });
-  const nearZero = (values: Float64Array, label: string): boolean | undefined => {
+  // Sizes, not signed effects: a goal that draws the choice in one context and repels it in another has a mean of zero and is in use.
+  const nearZero = (effects: Float64Array, label: string): boolean | undefined => {
+    const values = effects.map(Math.abs);
     const result = equivalenceTest({
       bootstrap: clusterBootstrapDraws({
         groups,
@@ -65,6 +67,7 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
   const totalZero = nearZero(effect.total, 'total');
   const wholeZero = nearZero(effect.whole.effects, 'whole');
   const total = boot(effect.total, 'total');
+  const size = boot(effect.total.map(Math.abs), 'total-size');
   const whole = boot(effect.whole.effects, 'whole');
   const beyondMargin = whole.state === 'measured' ? whole.low > margin : undefined;
 
@@ -140,7 +143,18 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
       ...intervalPart(total),
       nulls: [],
       state: 'reported',
-      criterion: `near zero when its ${100 * (1 - 2 * alpha)} % interval lies within ${margin.toFixed(2)} nats: ${totalZero === undefined ? 'undefined' : totalZero ? 'it does' : 'it does not'}`,
+      criterion: 'shown beside its size',
+    },
+    {
+      id: `L5.${goal}.total-size`,
+      label: 'mean size of the total effect, whichever way it goes',
+      role: goal,
+      unit: 'nats',
+      value: estimateOf(size),
+      ...intervalPart(size),
+      nulls: [],
+      state: 'reported',
+      criterion: `near zero when its upper ${100 * (1 - alpha)} % bound lies below ${margin.toFixed(2)} nats: ${totalZero === undefined ? 'undefined' : totalZero ? 'it does' : 'it does not'}`,
     },
     {
       id: `L5.${goal}.effect`,
