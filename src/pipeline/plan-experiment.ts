@@ -5,6 +5,7 @@ import { normalQuantile } from '../evidence/distribution-normal.ts';
 import { openModel } from '../model/open-model.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { splitByGroup } from '../store/group-split.ts';
+import { goalLabels } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
 import { loadData } from './load-data.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
@@ -25,7 +26,10 @@ export type Plan = {
   readonly activationBytes: number;
   /** Forward passes over single rows, twins, sources and interventions included. */
   readonly forwardRows: number;
-  /** Rough: two operations per parameter and token at 10 billion a second. */
+  /**
+   * Rough, within a factor of about three: two operations per parameter and token of every forward pass at 10 billion a second, and
+   * rows x width x (width + classes) of every probe fit, in the model and its twins, at 2 billion a second.
+   */
   readonly estimatedMinutes: number;
   readonly sets: readonly {
     readonly name: string;
@@ -78,6 +82,13 @@ export async function planExperiment(
       examples.reduce((sum, { input }) => sum + (input.kind === 'tokens' ? input.tokens.length : 1), 0) /
       Math.max(1, rows);
     const parameters = model.byteLength / 4;
+    const forwardOperations = 2 * parameters * tokens * forwardRows;
+    const classes = Object.values(goalLabels(dataSet, settings.coding)).reduce(
+      (sum, labels) => sum + labels.classes,
+      0,
+    );
+    const fits = (1 + settings.twins) * hooks.length * positions.length;
+    const probeOperations = fits * rows * width * (width + classes);
     return {
       experiment: options.name,
       model: {
@@ -91,7 +102,7 @@ export async function planExperiment(
       positions,
       activationBytes: rows * positions.length * hooks.length * width * 4,
       forwardRows,
-      estimatedMinutes: (2 * parameters * tokens * forwardRows) / 10e9 / 60,
+      estimatedMinutes: (forwardOperations / 10e9 + probeOperations / 2e9) / 60,
       sets,
       smallestContrast: smallestContrast(
         sets.find(({ name }) => name === 'apart')?.test.groups ?? 0,

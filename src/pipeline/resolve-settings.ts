@@ -25,7 +25,7 @@ export const DEFAULT_SETTINGS: AuditSettings = {
 /** Throws `BAD_SETTING` on an unknown name or a value outside its range. */
 export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSettings {
   for (const name of Object.keys(given)) {
-    if (!(name in DEFAULT_SETTINGS)) {
+    if (!Object.hasOwn(DEFAULT_SETTINGS, name)) {
       const near = nearestNames(name, Object.keys(DEFAULT_SETTINGS));
       throw new MesascopeError('BAD_SETTING', `there is no setting ${JSON.stringify(name)}`, {
         remedy:
@@ -43,9 +43,16 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
   wholeNumber('randomSubspaces', settings.randomSubspaces, 19, 100_000);
   wholeNumber('interchangeBases', settings.interchangeBases, 10, 1_000_000);
   wholeNumber('shownExamples', settings.shownExamples, 0, 100_000);
-  for (const rank of settings.ranks) wholeNumber('ranks', rank, 1, 1_000_000);
+  const { ranks } = settings;
+  if (!Array.isArray(ranks) || ranks.length === 0) refuse('ranks', ranks, 'a list of at least one rank');
+  for (const rank of ranks) wholeNumber('ranks', rank, 1, 1_000_000);
+  if (typeof settings.hooks !== 'string' || settings.hooks.trim() === '')
+    refuse('hooks', settings.hooks, 'a pattern over hook names');
+  if (settings.coding !== undefined && typeof settings.coding !== 'string')
+    refuse('coding', settings.coding, 'the name of a coding');
   if (!(settings.ridge > 0 && settings.ridge <= 1e6)) refuse('ridge', settings.ridge, 'a number above 0');
-  if (!(settings.alpha > 0 && settings.alpha <= 0.5)) refuse('alpha', settings.alpha, 'a number in (0, 0.5]');
+  // Two one-sided tests at a half would call everything near zero.
+  if (!(settings.alpha > 0 && settings.alpha < 0.5)) refuse('alpha', settings.alpha, 'a number in (0, 0.5)');
   if (!['disabled', 'basic', 'all'].includes(settings.optimization)) {
     refuse('optimization', settings.optimization, '`disabled`, `basic` or `all`');
   }
