@@ -6,7 +6,7 @@ export type Migration = {
   readonly up: (record: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 };
 
-/** In any order, one per older version. Version 1 is the first, so there is nothing to migrate from. */
+/** In any order, one per older version. Version 1 is the first that was published; 0 stands for drafts before it. */
 export const MIGRATIONS: readonly Migration[] = [];
 
 const PREFIX = 'mesascope-run/';
@@ -15,7 +15,7 @@ const PREFIX = 'mesascope-run/';
 export function versionOf(schema: unknown): number | undefined {
   if (typeof schema !== 'string' || !schema.startsWith(PREFIX)) return undefined;
   const digits = schema.slice(PREFIX.length);
-  return /^[1-9][0-9]{0,8}$/.test(digits) ? Number(digits) : undefined;
+  return /^(0|[1-9][0-9]{0,8})$/.test(digits) ? Number(digits) : undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** @file report: which files make up the page's own script, in order; reads none of them. */
+/** @file report: which files make up the page's own script and style sheet, in order; reads none of them. */
 
 /**
  * Files of src/report/client. They are plain scripts that share one scope, checked by `tsc -p src/report/client`; put one after
@@ -22,3 +22,16 @@ export const CLIENT_FILES: readonly string[] = [
 export function clientScript(texts: readonly string[]): string {
   return `(() => {\n'use strict';\n${texts.join('\n')}})();\n`;
 }
+
+/** Style sheets of src/report/client, in cascade order; later ones may refine earlier ones. */
+export const STYLE_FILES: readonly string[] = [
+  'page.css',
+  'marks.css',
+  'verdict.css',
+  'behavior.css',
+  'ladder.css',
+  'figures.css',
+  'examples.css',
+  'about.css',
+  'screens.css',
+];

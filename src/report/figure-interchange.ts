@@ -171,13 +171,15 @@ function hookFinding(points: readonly InterchangePoint[], hooks: readonly string
     const top = effectOf(strongest);
     if (strongest === undefined || top === undefined) return [];
     const widest = widestNull(strongest.nulls);
-    const beyond = widest?.high.state === 'measured' ? top > widest.high.value : undefined;
+    // The whole interval must clear the band: a mark just outside it says little.
+    const least = strongest.interval?.low ?? top;
+    const beyond = widest?.high.state === 'measured' ? least > widest.high.value : undefined;
     const half = own.find((point) => (effectOf(point) ?? -Infinity) >= top / 2 && hooks.includes(point.hook));
     const where =
       beyond === true && half !== undefined && half.hook !== strongest.hook
         ? `, half of it from ${half.hook} on`
         : '';
-    const judged = beyond === undefined ? '' : beyond ? ', outside its null' : ', inside its null';
+    const judged = beyond === undefined ? '' : beyond ? ', clear of its null' : ', not clear of its null';
     return [`${ROLE_NAMES[role]}: at most ${fixed(top, 2)} nats, at ${strongest.hook}${judged}${where}.`];
   });
   return said.length === 0 ? 'No exchange of the whole vector has a defined effect.' : said.join(' ');

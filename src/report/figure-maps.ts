@@ -95,7 +95,6 @@ function mapFigure(
         ...layers.map((layer) => cellText(layer, valueAt(layer, h, p))),
       ]),
     }),
-    howToRead: scaleWords(sites, layers),
   });
 }
 
@@ -145,8 +144,9 @@ function finding(sites: SiteMap, layers: readonly SiteLayer[]): string {
   }`;
 }
 
-function scaleWords(sites: SiteMap, layers: readonly SiteLayer[]): Html {
-  const units = [...new Set(layers.map(({ unit }) => unit))];
+/** How to read the maps, with what full colour stands for; the same for every figure, so it is said once. */
+export function mapScale(sites: SiteMap): Html {
+  const units = [...new Set(sites.layers.map(({ unit }) => unit))];
   const ends = units.map(
     (unit) => `${inUnit(spanOf(sites, unit), unit)}${unitName(unit)} for ${unitWords(unit)}`,
   );

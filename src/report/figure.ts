@@ -11,7 +11,7 @@ export type FigureParts = {
   /** The numbers for readers; folded away under the drawing. */
   readonly reader: Html;
   /** How to read the drawing, in a sentence. */
-  readonly howToRead: HtmlPart;
+  readonly howToRead?: HtmlPart;
 };
 
 export function figure({ data, tableData, reader, howToRead }: FigureParts): Figure {
@@ -21,8 +21,7 @@ export function figure({ data, tableData, reader, howToRead }: FigureParts): Fig
 <div class="controls script-only" data-controls="${id}"></div>
 <div class="plot script-only" data-figure="${id}" role="img" aria-labelledby="${id}-title" aria-describedby="${id}-finding"></div>
 <p class="readout script-only" data-readout="${id}" aria-live="polite"></p>
-<p class="how">${howToRead}</p>
-<div class="figure-foot"><details><summary>Table of its numbers</summary>${reader}</details><div class="script-only downloads" data-downloads="${id}"></div></div>
+${howToRead !== undefined && html`<p class="how">${howToRead}</p>`}<div class="figure-foot"><details><summary>Table of its numbers</summary>${reader}</details><div class="script-only downloads" data-downloads="${id}"></div></div>
 </figure>`;
   return { markup, data, table: tableData };
 }

@@ -32,9 +32,11 @@ export function whole(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** A share as a percentage: whole from 10 to 99, else one decimal. */
+/** A share as a percentage: whole from 10 to 99, else one decimal; only nothing is 0 % and only all is 100 %. */
 export function percent(share: number): string {
   const value = 100 * share;
+  if (value > 0 && value < 0.05) return '<\u202f0.1\u202f%';
+  if (value < 100 && value >= 99.95) return '>\u202f99.9\u202f%';
   const digits = Number.isInteger(Number(value.toFixed(1))) || (value >= 10 && value <= 99) ? 0 : 1;
   return `${fixed(value, digits)}\u202f%`;
 }

@@ -1,5 +1,4 @@
 /** @file report: a record to one offline HTML page; pure: the same record and assets give the same bytes. */
-import { canonicalJson } from '../core/canonical-json.ts';
 import type { RunRecord } from '../record/record.ts';
 import { type InlineScript, inlineScript, inlineStyle, scriptJson, utf8Bytes } from './embed.ts';
 import type { Figure } from './figure.ts';
@@ -42,8 +41,7 @@ export type PageBytes = {
  */
 export function renderReport(record: RunRecord, options: { readonly assets: ReportAssets }): string {
   const { assets } = options;
-  // Key order must not matter: a record fresh from a run and the same one read from disk give the same page.
-  const view = viewOf(JSON.parse(canonicalJson(record)) as RunRecord);
+  const view = viewOf(normalized(record) as RunRecord);
   const figures = figuresOf(view.record);
   const all = Object.values(figures).flat();
   const plotly = inlineScript(assets.plotly);
@@ -62,6 +60,18 @@ export function renderReport(record: RunRecord, options: { readonly assets: Repo
   };
   const markup = total - parts.plotly - parts.client - parts.style - parts.data;
   return page({ ...parts, markup, total });
+}
+
+/**
+ * The same value with sorted keys, so that a record fresh from a run and the same one read from disk give the same page, and
+ * with well-formed text: half a surrogate pair has no UTF-8 form and makes addresses throw.
+ */
+function normalized(value: unknown): unknown {
+  if (typeof value === 'string') return value.replace(/\p{Surrogate}/gu, '\ufffd');
+  if (Array.isArray(value)) return value.map(normalized);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [normalized(key), normalized(item)]));
 }
 
 type Figures = {

@@ -64,11 +64,11 @@ function decisive(rung: RungResult): readonly Statistic[] {
 }
 
 function decisiveNumber(statistic: Statistic): Html {
-  const { value, unit, interval, role, criterion, state } = statistic;
+  const { label, value, unit, interval, role, criterion, state } = statistic;
   const strongest = headlineNull(statistic.nulls);
-  return html`<div class="decisive"><p class="decisive-number">${stateShape(state)}<span class="visually-hidden">${STATES[state]}</span>${role !== undefined && html`<span class="decisive-role">${ROLE_NAMES[role]}</span>`}<strong>${
+  return html`<div class="decisive"><p class="decisive-number"><span class="state-${state}">${stateShape(state)}<span class="visually-hidden">${STATES[state]}</span></span>${role !== undefined && html`<span class="decisive-role">${ROLE_NAMES[role]}</span>`}<strong>${
     value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'
-  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit)}</span>`}</p>${statisticStrip(statistic)}<p class="small">${
+  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit)}</span>`}</p>${role === undefined && html`<p class="statistic-label">${outside(label)}</p>`}${statisticStrip(statistic)}<p class="small">${
     value.state === 'undefined' && html`${outside(value.reason)}. `
   }${strongest !== undefined && html`Null ${nullSpan(strongest, statistic)}${strongest.pValue.state === 'measured' && html`, ${pText(strongest.pValue)}`}. `}<span class="criterion">Asked: ${outside(criterion)}.</span></p></div>`;
 }

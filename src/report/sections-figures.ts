@@ -1,5 +1,6 @@
 /** @file report: parts 5 to 8, the ones that figures and the example browser fill: where, causal, geometry, examples. */
 import type { Figure } from './figure.ts';
+import { mapScale } from './figure-maps.ts';
 import { type Html, html, outside } from './html.ts';
 import { stateMark } from './marks.ts';
 import { type ReportView, section } from './view.ts';
@@ -18,7 +19,7 @@ export function whereSection({ record }: ReportView, figures: readonly Figure[])
     body:
       record.sites === null || figures.length === 0
         ? html`<p>No site was searched in this run.</p>`
-        : html`${NEEDS_SCRIPT}${markupOf(figures)}`,
+        : html`${NEEDS_SCRIPT}<p class="how maps-scale">${mapScale(record.sites)}</p>${markupOf(figures)}`,
   });
 }
 

@@ -1,27 +1,13 @@
 /** @file test: records made up from a seed for tests of reading, writing and drawing; no number in them was measured. */
-import type { GoalRole, Picture } from '../../src/core/data-set.ts';
-import { type Measured, measured, undefinedBecause } from '../../src/core/outcome.ts';
+import type { Picture } from '../../src/core/data-set.ts';
+import { measured, undefinedBecause } from '../../src/core/outcome.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
-import type {
-  InterchangePoint,
-  NullComparison,
-  QuadrantTable,
-  Serves,
-  SiteMap,
-} from '../../src/record/parts.ts';
+import type { QuadrantTable, Serves } from '../../src/record/parts.ts';
 import { type ExampleRecord, RECORD_SCHEMA, type RunRecord } from '../../src/record/record.ts';
 import { sampleInterval, sampleRungs, sampleVerdict } from './sample-evidence.ts';
+import { HOOKS, round, sampleInterchange, sampleSites } from './sample-figures.ts';
 
-const HOOKS = [
-  'embed',
-  'blocks.0.resid_mid',
-  'blocks.0.resid_post',
-  'blocks.1.resid_mid',
-  'blocks.1.resid_post',
-];
-const POSITIONS = [-7, -6, -5, -4, -3, -2, -1];
 const CHOICES = ['up', 'down', 'left', 'right'];
-const ROLES: readonly GoalRole[] = ['intended', 'proxy', 'irrelevant'];
 const HASH = 'c0ffee'.repeat(11).slice(0, 64);
 
 /** A full record: 25 classes, 5 hooks by 7 positions, 300 examples with pictures, every figure filled. */
@@ -254,117 +240,6 @@ function picture(cells: { agent: number; intended: number; proxy: number; irrele
   };
 }
 
-function sampleSites(random: Random): SiteMap {
-  // How well each role is read at full strength, by kind of map.
-  const peak = { intended: 0.31, proxy: 0.97, irrelevant: 0.14 } as const;
-  const grid = (top: number, floor: number, spread = 0.01): number[][] =>
-    HOOKS.map((_, hook) =>
-      POSITIONS.map((position) => {
-        const reach = position === -1 ? hook / 4 : position < -5 ? 0 : 0.5;
-        return round(Math.max(0, floor + (top - floor) * reach + random.normal() * spread));
-      }),
-    );
-  return {
-    hooks: HOOKS,
-    positions: POSITIONS,
-    layers: [
-      ...ROLES.map((role) => ({
-        id: `probe.${role}`,
-        label: `Probe reads the ${role} cell`,
-        unit: 'accuracy' as const,
-        chance: 0.04,
-        values: grid(peak[role], 0.04),
-      })),
-      ...ROLES.map((role) => ({
-        id: `twins.${role}`,
-        label: `The same in the twins, ${role}`,
-        unit: 'accuracy' as const,
-        chance: 0.04,
-        values: grid(0.2, 0.05),
-      })),
-      {
-        id: 'control',
-        label: 'Control task (random labels per type)',
-        unit: 'accuracy',
-        chance: 0.04,
-        values: grid(0.09, 0.04),
-      },
-      ...ROLES.map((role) => ({
-        id: `share.${role}`,
-        label: `Share of variance, ${role}`,
-        unit: 'share' as const,
-        chance: 0,
-        values: grid(peak[role] / 2, 0.005, 0.002),
-      })),
-      ...ROLES.map((role) => ({
-        id: `causal.${role}`,
-        label: `Effect of exchanging the ${role} cell`,
-        unit: 'nats' as const,
-        chance: 0,
-        values: HOOKS.map((_, hook) =>
-          POSITIONS.map((position) =>
-            position === -1
-              ? round((role === 'proxy' ? 5.6 : 0.1) * (hook / 4) + random.normal() * 0.05)
-              : null,
-          ),
-        ),
-      })),
-    ],
-  };
-}
-
-function sampleInterchange(random: Random): InterchangePoint[] {
-  const top = { intended: 0.3, proxy: 5.8, irrelevant: 0.02 } as const;
-  return ROLES.flatMap((role) =>
-    (['one-site', 'from-here-on'] as const).flatMap((scope) =>
-      HOOKS.flatMap((hook, h) =>
-        [1, 2, 4, 8, null].map((rank): InterchangePoint => {
-          const part =
-            (rank === null ? 1 : 1 - 0.55 ** rank) * (scope === 'one-site' ? h / 4 : 0.4 + 0.15 * h);
-          const effect = round(top[role] * part + random.normal() * 0.04);
-          const band = round(0.08 + 0.5 * part * (rank === null ? 0.2 : 1));
-          const nulls: NullComparison[] = [
-            {
-              id: 'random-subspaces',
-              label: 'covariance-matched random subspaces',
-              draws: 199,
-              mean: measured(0.02),
-              low: measured(-band),
-              high: measured(band),
-              pValue: measured(effect > band ? 0.005 : 0.41),
-            },
-            {
-              id: 'irrelevant-swapped',
-              label: 'irrelevant variable swapped instead',
-              draws: 240,
-              mean: measured(0.01),
-              low: measured(-band / 2),
-              high: measured(band / 2),
-              pValue: undefinedBecause('no test is made'),
-            },
-          ];
-          const share: Measured =
-            role === 'irrelevant'
-              ? undefinedBecause('the model ignores this variable')
-              : measured(round(effect / (top[role] + 0.4)));
-          return {
-            role,
-            hook,
-            position: -1,
-            scope,
-            rank,
-            effect: measured(effect),
-            interval: sampleInterval(round(effect - 0.2), round(effect + 0.2)),
-            nie: share,
-            interchangeAccuracy: measured(round(Math.max(0, effect / 7))),
-            nulls: role === 'irrelevant' ? [] : nulls,
-          };
-        }),
-      ),
-    ),
-  );
-}
-
 function quadrantsOf(set: string, examples: readonly ExampleRecord[]): QuadrantTable {
   const rows = examples.filter((example) => example.set === set);
   const serves: readonly Serves[] = ['intended', 'proxy', 'both', 'neither'];
@@ -439,8 +314,4 @@ function around(count: number, total: number): RunRecord['behavior'][number]['se
     ...sampleInterval(round(Math.max(0, share - half)), round(Math.min(1, share + half))),
     method: 'Wilson',
   };
-}
-
-function round(value: number): number {
-  return Math.round(value * 1e4) / 1e4;
 }

@@ -18,7 +18,7 @@ function drawMaps(table, drawing, palette, width) {
   const rows = Math.ceil(panels.length / perRow);
   const cell = hooks.length > 30 ? 13 : hooks.length > 16 ? 18 : 26;
   const head = 40;
-  const foot = 30;
+  const foot = 22;
   const inner = cell * hooks.length;
   const height = rows * (head + inner + foot);
   const panelWidth = (width - left - gap * (perRow - 1) - 4) / perRow;

@@ -21,9 +21,17 @@ function drawComponents(table, plan, palette, width) {
       height: Math.min(560, Math.max(340, width * 0.62)),
       margin: { l: 52, r: 12, t: few ? (width < 560 ? 74 : 40) : 12, b: 52 },
       ...(few && legendAbove(palette)),
-      dragmode: 'zoom',
-      xaxis: baseAxis(palette, { title: axisTitle(palette, plan.xLabel), fixedrange: false }),
-      yaxis: baseAxis(palette, { title: axisTitle(palette, plan.yLabel), fixedrange: false }),
+      dragmode: dragMode(),
+      xaxis: baseAxis(palette, {
+        title: axisTitle(palette, plan.xLabel),
+        fixedrange: false,
+        zeroline: false,
+      }),
+      yaxis: baseAxis(palette, {
+        title: axisTitle(palette, plan.yLabel),
+        fixedrange: false,
+        zeroline: false,
+      }),
     }),
   };
 }
@@ -31,22 +39,27 @@ function drawComponents(table, plan, palette, width) {
 /** @param {Table} table @param {Palette} palette @param {number} width @returns {Drawn} */
 function drawPreference(table, palette, width) {
   const narrow = width < 560;
+  // A shape as wide as the axes would count for their ranges, so these are set from the points alone.
+  const xs = rangeOf(numbers(table.column('score')));
+  const ys = rangeOf(numbers(table.column('preference_nats')));
   return {
     traces: groupTraces(table, { x: 'score', y: 'preference_nats', group: 'behavior' }, palette),
     layout: baseLayout(palette, {
       width,
-      height: Math.min(480, Math.max(320, width * 0.55)),
-      margin: { l: 56, r: 12, t: narrow ? 74 : 40, b: 52 },
+      height: Math.min(460, Math.max(320, width * 0.5)),
+      margin: { l: 56, r: 12, t: narrow ? 74 : 40, b: 48 },
       ...legendAbove(palette),
-      dragmode: 'zoom',
+      dragmode: dragMode(),
       xaxis: baseAxis(palette, {
+        range: xs,
         title: axisTitle(palette, 'internal score: \u2190 intended, proxy \u2192'),
         fixedrange: false,
       }),
       yaxis: baseAxis(palette, {
+        range: ys,
         title: axisTitle(
           palette,
-          narrow ? 'preference, nats' : 'preference, nats: \u2193 intended, proxy \u2191',
+          narrow ? 'preference, nats' : 'preference, nats: \u2190 intended, proxy \u2192',
         ),
         fixedrange: false,
       }),
@@ -56,8 +69,8 @@ function drawPreference(table, palette, width) {
           xref: 'x',
           yref: 'y',
           x0: 0,
-          x1: 1e6,
-          y0: -1e6,
+          x1: xs[1],
+          y0: ys[0],
           y1: 0,
           fillcolor: palette.shade,
           line: { width: 0 },
@@ -66,10 +79,8 @@ function drawPreference(table, palette, width) {
       ],
       annotations: [
         {
-          xref: 'paper',
-          yref: 'paper',
-          x: 1,
-          y: 0,
+          x: xs[1],
+          y: ys[0],
           xanchor: 'right',
           yanchor: 'bottom',
           showarrow: false,
@@ -79,6 +90,23 @@ function drawPreference(table, palette, width) {
       ],
     }),
   };
+}
+
+/** Ends that hold every number and 0, with a margin. @param {readonly (number | null)[]} values @returns {[number, number]} */
+function rangeOf(values) {
+  let [low, high] = [0, 0];
+  for (const value of values) {
+    if (value === null) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  const margin = 0.06 * (high - low || 1);
+  return [low - margin, high + margin];
+}
+
+/** Dragging zooms with a mouse; under a finger it must stay what it is everywhere else, scrolling. */
+function dragMode() {
+  return window.matchMedia('(pointer: fine)').matches ? 'zoom' : false;
 }
 
 /**

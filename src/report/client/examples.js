@@ -125,7 +125,14 @@ function card(example) {
       'a',
       { class: silent ? 'example-card silent' : 'example-card', href: exampleHash(id) },
       pictureOf(example) ?? el('span', { class: 'example-input' }, outside(example.input.slice(0, 160))),
-      el('span', { class: 'example-id' }, outside(id), el('span', { class: 'small' }, outside(set))),
+      el(
+        'span',
+        { class: 'example-id' },
+        outside(id),
+        silent
+          ? el('span', { class: 'silent-word' }, 'silent')
+          : el('span', { class: 'small' }, outside(set)),
+      ),
       el(
         'span',
         { class: 'example-reading' },
@@ -140,7 +147,6 @@ function card(example) {
         roleMark(internal),
         internal,
       ),
-      silent && el('span', { class: 'silent-word' }, 'silent'),
     ),
   );
 }

@@ -82,7 +82,7 @@ const SYMBOL_CYCLE = [
 ];
 
 const FONT =
-  'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
+  '-apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Helvetica, Arial, sans-serif';
 
 /** @param {string} hex @param {string} alpha */
 function translucent(hex, alpha) {
