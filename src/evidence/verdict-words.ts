@@ -63,12 +63,14 @@ export function putIntoWords(decision: Decision, findings: Findings, rungs: read
     })),
     ...notRun.map((rung) => ({ rung, why: 'This rung was not run.', supply: SUPPLY[rung] })),
   ];
+  const sentence =
+    decision.verdict === 'pursues-intended' && decision.proxy === 'undetermined'
+      ? 'On the data tried, the model pursues the intended goal; whether the proxy is represented was not settled.'
+      : SENTENCES[decision.verdict];
   return {
     ...decisionOnly(decision),
     provisional,
-    sentence: provisional
-      ? `Provisionally: ${lowerFirst(SENTENCES[decision.verdict])}`
-      : SENTENCES[decision.verdict],
+    sentence: provisional ? `Provisionally: ${lowerFirst(sentence)}` : sentence,
     strength: strengthOf(statistics),
     claims: claimsOf(decision, findings, statistics, provisional),
     notShown: notShown(decision),

@@ -26,10 +26,12 @@ export function goalLabels(
   coding: string | undefined,
 ): Partial<Record<GoalRole, ClassLabels>> {
   const roles = GOAL_ROLES.filter((role) => dataSet.goals[role]?.kind === 'category');
+  // One coding for a whole column: the order in which an example happens to list its codings must not mix them.
+  const codingOf = Object.fromEntries(roles.map((role) => [role, coding ?? firstCoding(dataSet, role)]));
   const names = new Set<string>();
   for (const example of dataSet.examples) {
     for (const role of roles) {
-      const value = goalValue(example, role, coding);
+      const value = goalValue(example, role, codingOf[role]);
       if (value !== undefined) names.add(String(value));
     }
   }
@@ -37,7 +39,7 @@ export function goalLabels(
     throw new MesascopeError('BAD_SETTING', `no example has the coding ${JSON.stringify(coding)}`);
   }
   // Numbers in number order, then words, so that the classes do not depend on the order of the rows.
-  const sorted = [...names].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : a > b ? 1 : 0));
+  const sorted = [...names].sort(numbersThenWords);
   const indexOf = new Map(sorted.map((name, i) => [name, i]));
   return Object.fromEntries(
     roles.map((role) => [
@@ -46,12 +48,30 @@ export function goalLabels(
         classes: sorted.length,
         names: sorted,
         values: Int32Array.from(dataSet.examples, (example) => {
-          const value = goalValue(example, role, coding);
+          const value = goalValue(example, role, codingOf[role]);
           return value === undefined ? -1 : indexOf.get(String(value))!;
         }),
       },
     ]),
   );
+}
+
+/** The coding that the first example with this goal names first. */
+function firstCoding(dataSet: DataSet, role: GoalRole): string | undefined {
+  for (const { goals } of dataSet.examples) {
+    const codings = goals[role];
+    if (codings !== undefined) return Object.keys(codings)[0];
+  }
+  return undefined;
+}
+
+/** A total order: one comparison by number or by text depending on the pair would let the order of the rows decide. */
+function numbersThenWords(a: string, b: string): number {
+  const [x, y] = [Number(a), Number(b)];
+  const aIsWord = a.trim() === '' || Number.isNaN(x);
+  const bIsWord = b.trim() === '' || Number.isNaN(y);
+  if (aIsWord !== bIsWord) return aIsWord ? 1 : -1;
+  return (aIsWord || x === y ? 0 : x < y ? -1 : 1) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
 /** Builds the columns; `choiceLogits` is [examples, choices] in the order of the data set's choices. */
