@@ -1,6 +1,5 @@
 /** @file model: opens a model file once: its index, hooks, inputs and hash, and the sessions that run it. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256Of } from '../core/hash.ts';
@@ -11,6 +10,7 @@ import { instrument } from '../onnx/instrument.ts';
 import type { ModelSource } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
+import { readStructure } from './read-structure.ts';
 import { SessionPool } from './session-pool.ts';
 import { vocabularySize } from './vocabulary.ts';
 
@@ -18,7 +18,10 @@ export type Model = {
   /** File name without folder, or the name given with the bytes. */
   readonly name: string;
   readonly path?: string;
-  /** Of the file's bytes, followed by those of the weight files that it names, in the order of their names. */
+  /**
+   * Of the file's bytes, followed by those of the weight files that it names, in the order of their names. Computed when first
+   * asked for: large files are read for it once more.
+   */
   readonly sha256: Sha256;
   /** Of the model file and its weight files. */
   readonly byteLength: number;
@@ -56,27 +59,32 @@ const CHUNK_BYTES = 1 << 20;
  */
 export async function openModel(source: string | ModelBytes, options: OpenOptions = {}): Promise<Model> {
   const path = typeof source === 'string' ? source : undefined;
-  const bytes = typeof source === 'string' ? await readModel(source) : source.bytes;
+  const size = typeof source === 'string' ? sizeOf(source) : source.bytes.length;
+  const large = path !== undefined && size > LARGE_FILE_BYTES;
+  const bytes = typeof source === 'string' ? readModel(source, size) : source.bytes;
   const folder = typeof source === 'string' ? dirname(source) : source.folder;
-  let index = located(path, () => indexModel(bytes));
+  const whole = located(path, () => indexModel(bytes));
   const weightsBeside = path ?? (folder === undefined ? undefined : join(folder, 'model.onnx'));
-  const weightFiles = externalFiles(index, weightsBeside);
-  const sha256 = sha256Of(chunksOf(bytes, weightFiles));
-  const byteLength = weightFiles.reduce((sum, { bytes: size }) => sum + size, bytes.length);
-  if (path !== undefined && bytes.length > LARGE_FILE_BYTES) index = skeleton(index, path);
+  const weightFiles = externalFiles(whole, weightsBeside);
+  // Zeros stand for the large weights in these bytes: only the index of a graph that refers to them leaves this function.
+  const index = large ? skeleton(whole, path) : whole;
   const sessions = new SessionPool(index, folder);
   const vocabularies = new Map<string, number | undefined>();
+  let hash: Sha256 | undefined;
   return {
     name: typeof source === 'string' ? basename(source) : source.name,
     ...(path === undefined ? {} : { path }),
-    sha256,
-    byteLength,
+    get sha256(): Sha256 {
+      hash ??= sha256Of(chunksOf(large ? [{ path, bytes: size }, ...weightFiles] : [bytes, ...weightFiles]));
+      return hash;
+    },
+    byteLength: weightFiles.reduce((sum, file) => sum + file.bytes, size),
     index,
     hooks: options.hooks ?? findHookPoints(index),
     source:
-      path === undefined
-        ? { kind: 'bytes', bytes, ...(folder === undefined ? {} : { folder }) }
-        : { kind: 'path', path },
+      typeof source === 'string'
+        ? { kind: 'path', path: source }
+        : { kind: 'bytes', bytes, ...(folder === undefined ? {} : { folder }) },
     inputs: describeInputs(index),
     sessions,
     weightsBeside,
@@ -93,16 +101,29 @@ export async function closeModel(model: Model): Promise<void> {
   await model.close();
 }
 
-async function readModel(path: string): Promise<Uint8Array> {
+function sizeOf(path: string): number {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isFile() === true) return found.size;
+  throw new MesascopeError(
+    'MODEL_NOT_FOUND',
+    `no model file at ${path}: ${found === undefined ? 'there is no such file' : 'it is not a file'}`,
+    { location: { file: path } },
+  );
+}
+
+/** Small files whole, large ones without their weights. */
+function readModel(path: string, size: number): Uint8Array {
   try {
-    return await readFile(path);
+    return size > LARGE_FILE_BYTES ? readStructure(path, size) : readFileSync(path);
   } catch (cause) {
-    const reason =
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message;
-    throw new MesascopeError('MODEL_NOT_FOUND', `cannot read the model ${path}: ${reason}`, {
-      location: { file: path },
-      cause,
-    });
+    throw new MesascopeError(
+      'MODEL_NOT_FOUND',
+      `cannot read the model ${path}: ${(cause as Error).message}`,
+      {
+        location: { file: path },
+        cause,
+      },
+    );
   }
 }
 
@@ -149,16 +170,28 @@ function externalFiles(index: ModelIndex, weightsBeside: string | undefined): We
     });
 }
 
-function* chunksOf(bytes: Uint8Array, files: readonly WeightFile[]): Generator<Uint8Array> {
-  yield bytes;
+/** Bytes as they are, and files piece by piece. Throws `MODEL_CORRUPT` when a file is no longer as long as it was. */
+function* chunksOf(parts: readonly (Uint8Array | WeightFile)[]): Generator<Uint8Array> {
   const chunk = new Uint8Array(CHUNK_BYTES);
-  for (const { path } of files) {
-    const file = openSync(path, 'r');
+  for (const part of parts) {
+    if (part instanceof Uint8Array) {
+      yield part;
+      continue;
+    }
+    const file = openSync(part.path, 'r');
+    let read = 0;
     try {
-      for (let got = readSync(file, chunk); got > 0; got = readSync(file, chunk))
+      for (let got = readSync(file, chunk); got > 0; got = readSync(file, chunk)) {
+        read += got;
         yield chunk.subarray(0, got);
+      }
     } finally {
       closeSync(file);
+    }
+    if (read !== part.bytes) {
+      throw new MesascopeError('MODEL_CORRUPT', `${part.path} has changed since it was opened`, {
+        location: { file: part.path },
+      });
     }
   }
 }

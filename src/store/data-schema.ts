@@ -1,7 +1,8 @@
 /** @file store: the shape of a data file's lines as schemas; what lines mean to each other is checked by the reader. */
 import { z } from 'zod';
+import type { GoalDescription, GoalRole, GoalValue, Picture } from '../core/data-set.ts';
 
-export const DATA_FORMAT = 'mesascope-data/1';
+export const DATA_FORMAT = 'mesascope-data/1' as const;
 
 /** Largest index, token id or dimension: what an int32 holds. */
 const MAX_INTEGER = 0x7fffffff;
@@ -28,7 +29,7 @@ const goalDescription = z.union(
 );
 
 /** First line: what the data are. */
-export const headerSchema = z.strictObject({
+const headerSchema = z.strictObject({
   format: z.literal(DATA_FORMAT, { error: `must be "${DATA_FORMAT}"` }),
   title: name,
   input: z.enum(['tokens', 'text', 'tensors'], { error: 'must be "tokens", "text" or "tensors"' }),
@@ -45,7 +46,6 @@ export const headerSchema = z.strictObject({
   contexts: z.record(z.string(), z.string()).default({}),
   meta: z.record(z.string(), z.unknown()).optional(),
 });
-export type HeaderLine = z.infer<typeof headerSchema>;
 
 const tensor = z.strictObject({
   dims: z.array(index.min(1, { error: 'must be at least 1' })).max(8, { error: 'must have at most 8 axes' }),
@@ -88,7 +88,7 @@ const picture = z.strictObject({
 });
 
 /** Each further line: one example. */
-export const exampleSchema = z.strictObject({
+const exampleSchema = z.strictObject({
   id: name,
   set: name,
   group: name,
@@ -114,9 +114,62 @@ export const exampleSchema = z.strictObject({
   meta: z.record(z.string(), z.unknown()).default({}),
   picture: picture.optional(),
 });
-export type ExampleLine = z.infer<typeof exampleSchema>;
-export type InputFields = Pick<ExampleLine, 'tokens' | 'text' | 'tensors'>;
-export type TensorField = z.infer<typeof tensor>;
+
+type Values = Record<string, GoalValue>;
+type Names = string | string[];
+export type TensorField = { dims: number[]; data: number[] };
+export type InputFields = {
+  tokens?: number[] | undefined;
+  text?: string | undefined;
+  tensors?: Record<string, TensorField> | undefined;
+};
+type GoalField = string | GoalDescription;
+type CounterfactualLine = InputFields & {
+  goal?: GoalValue | undefined;
+  action?: string | undefined;
+  actions?: Names | undefined;
+};
+
+/** What `headerSchema` gives out. */
+export type HeaderLine = {
+  format: typeof DATA_FORMAT;
+  title: string;
+  input: 'tokens' | 'text' | 'tensors';
+  inputs: Record<string, string>;
+  readout: number;
+  choices: Record<string, number>;
+  goals: Partial<Record<GoalRole, GoalField | undefined>>;
+  contexts: Record<string, string>;
+  meta?: Record<string, unknown> | undefined;
+};
+
+/** What `exampleSchema` gives out. */
+export type ExampleLine = InputFields & {
+  id: string;
+  set: string;
+  group: string;
+  goals: Partial<Record<GoalRole, GoalValue | Values | undefined>>;
+  actions: { intended?: Names | undefined; proxy?: Names | undefined };
+  context: Values;
+  counterfactuals: Partial<Record<GoalRole | 'same', CounterfactualLine[] | undefined>>;
+  nuisance: Values;
+  meta: Record<string, unknown>;
+  picture?: Picture | undefined;
+};
+
+export type ParsedLine<T> =
+  | { readonly success: true; readonly data: T }
+  | { readonly success: false; readonly issues: readonly z.core.$ZodIssue[] };
+
+export function parseHeader(value: unknown): ParsedLine<HeaderLine> {
+  const parsed = headerSchema.safeParse(value);
+  return parsed.success ? parsed : { success: false, issues: parsed.error.issues };
+}
+
+export function parseExample(value: unknown): ParsedLine<ExampleLine> {
+  const parsed = exampleSchema.safeParse(value);
+  return parsed.success ? parsed : { success: false, issues: parsed.error.issues };
+}
 
 /** Field names at each level, by the path of the object that holds them with list indices left out. */
 export function knownFields(path: readonly PropertyKey[], level: 'header' | 'example'): readonly string[] {

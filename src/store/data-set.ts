@@ -7,7 +7,7 @@ import type { RunControl } from '../core/progress.ts';
 import { type DataHeader, toExample, toHeader } from './data-example.ts';
 import { fieldFault, type LinePlace, schemaFault } from './data-fault.ts';
 import { jsonLines, type LineLimits } from './data-lines.ts';
-import { exampleSchema, headerSchema } from './data-schema.ts';
+import { parseExample, parseHeader } from './data-schema.ts';
 import { dataSetWarnings } from './data-warnings.ts';
 
 export type DataSetFile = {
@@ -40,8 +40,8 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
       header = readHeader(value, place);
       continue;
     }
-    const parsed = exampleSchema.safeParse(value);
-    if (!parsed.success) throw schemaFault(place, value, parsed.error.issues, 'example');
+    const parsed = parseExample(value);
+    if (!parsed.success) throw schemaFault(place, value, parsed.issues, 'example');
     mustBeStorable(value, place);
     const example = toExample(parsed.data, header, place);
     const earlier = lineOfId.get(example.id);
@@ -78,8 +78,8 @@ function readHeader(value: unknown, place: LinePlace): DataHeader {
       'is missing: the first line must describe the data, beginning with {"format": "mesascope-data/1"',
     );
   }
-  const parsed = headerSchema.safeParse(value);
-  if (!parsed.success) throw schemaFault(place, value, parsed.error.issues, 'header');
+  const parsed = parseHeader(value);
+  if (!parsed.success) throw schemaFault(place, value, parsed.issues, 'header');
   mustBeStorable(value, place);
   return toHeader(parsed.data, place);
 }
