@@ -6,7 +6,15 @@ export { type Interventions, openInterventions } from './capture/interventions.t
 export { type ForwardRequest, type ForwardResult, runForward } from './capture/run-forward.ts';
 export { twinOf } from './capture/twin-of.ts';
 export { verifyModel } from './capture/verify-model.ts';
-export type { Counterfactual, DataSet, Example, GoalRole, GoalValue, ModelInput, Picture } from './core/data-set.ts';
+export type {
+  Counterfactual,
+  DataSet,
+  Example,
+  GoalRole,
+  GoalValue,
+  ModelInput,
+  Picture,
+} from './core/data-set.ts';
 export { ERROR_CODES, type ErrorCode } from './core/error-codes.ts';
 export { MesascopeError } from './core/errors.ts';
 export { type Matrix, matrix, rowOf, takeRows } from './core/matrix.ts';

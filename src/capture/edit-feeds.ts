@@ -1,0 +1,66 @@
+/** @file capture: the arrays that one batch of edits is fed with: masks, values and bases; runs nothing. */
+import type { Matrix } from '../core/matrix.ts';
+import type { Encoded } from '../model/encode.ts';
+import type { TensorValue } from '../model/runtime.ts';
+import type { EditInputs } from '../onnx/contract.ts';
+
+/** A run whose shapes have been held against its setup. */
+export type CheckedRun = {
+  readonly encoded: Encoded;
+  readonly inputRows: Int32Array;
+  readonly position: number;
+  readonly values: readonly Matrix[];
+  readonly bases: readonly (Matrix | undefined)[];
+  readonly edited: readonly boolean[] | undefined;
+  readonly maxTokens: number;
+};
+
+/**
+ * Mask [rows, length, 1] true at the position, value [rows, 1, width] broadcast over positions, basis [width, k]; a vector of
+ * two axes has [.., heads, head width] in place of [.., width], and a value without positions lacks that axis.
+ */
+export function addEditFeeds(
+  feeds: Record<string, TensorValue>,
+  inputs: EditInputs,
+  of: {
+    readonly checked: Pick<CheckedRun, 'values' | 'bases' | 'edited'>;
+    readonly batch: Int32Array;
+    readonly rows: number;
+    /** Undefined: the value has no positions. */
+    readonly at: number | undefined;
+    readonly length: number;
+    readonly edit: number;
+    readonly split: number | undefined;
+  },
+): void {
+  const { checked, batch, rows, at, length, edit, split } = of;
+  const perRow = at === undefined ? 1 : length;
+  const mask = new Uint8Array(rows * perRow);
+  for (let i = 0; i < batch.length; i++) {
+    if (checked.edited === undefined || checked.edited[batch[i]!] === true) mask[i * perRow + (at ?? 0)] = 1;
+  }
+  const places = at === undefined ? [rows] : [rows, length];
+  feeds[inputs.mask] = {
+    type: 'bool',
+    dims: [...places, 1, ...(split === undefined ? [] : [1])],
+    data: mask,
+  };
+  if (inputs.value !== undefined) {
+    const { columns, data } = checked.values[edit]!;
+    const value = new Float32Array(rows * columns);
+    for (let i = 0; i < batch.length; i++) {
+      const row = batch[i]!;
+      value.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
+    }
+    const vector = split === undefined ? [columns] : [columns / split, split];
+    feeds[inputs.value] = {
+      type: 'float32',
+      dims: [...(at === undefined ? [rows] : [rows, 1]), ...vector],
+      data: value,
+    };
+  }
+  const basis = checked.bases[edit];
+  if (inputs.basis !== undefined && basis !== undefined) {
+    feeds[inputs.basis] = { type: 'float32', dims: [basis.rows, basis.columns], data: basis.data };
+  }
+}
