@@ -22,6 +22,9 @@ export function tidyTable(id: string, columns: readonly ColumnData[], rows: numb
   return { id, rows, columns };
 }
 
+/** Longer tables would outweigh the rest of the page; what is left out is in the downloads and in run.json. */
+const MOST_ROWS = 240;
+
 export type HeadCell = { readonly text: HtmlPart; readonly number?: boolean };
 
 /** A table for readers. The first cell of each row heads it; columns of numbers are right-aligned. */
@@ -30,7 +33,9 @@ export function readerTable(options: {
   readonly heads: readonly HeadCell[];
   readonly rows: readonly (readonly HtmlPart[])[];
 }): Html {
-  const { caption, heads, rows } = options;
+  const { caption, heads } = options;
+  const rows = options.rows.slice(0, MOST_ROWS);
+  const left = options.rows.length - rows.length;
   const className = (i: number): Html | undefined => (heads[i]?.number ? html` class="number"` : undefined);
   return html`<div class="table-frame" tabindex="0" role="region" aria-label="${captionText(caption)}"><table><caption>${caption}</caption><thead><tr>${heads.map(
     (head, i) => html`<th scope="col"${className(i)}>${head.text}</th>`,
@@ -39,7 +44,7 @@ export function readerTable(options: {
       html`<tr>${row.map((cell, i) =>
         i === 0 ? html`<th scope="row"${className(i)}>${cell}</th>` : html`<td${className(i)}>${cell}</td>`,
       )}</tr>`,
-  )}</tbody></table></div>`;
+  )}</tbody></table></div>${left > 0 && html`<p class="small">${left} more rows are in the downloads and in <code>run.json</code>.</p>`}`;
 }
 
 function captionText(caption: HtmlPart): string {

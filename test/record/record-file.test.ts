@@ -266,7 +266,7 @@ describe('an older record', () => {
   test('takes several steps in order, whatever the order of the list', () => {
     const mark = (from: number): Migration => ({
       from,
-      up: (record) => ({ ...record, steps: [...((record['steps'] as number[]) ?? []), from] }),
+      up: (record) => ({ ...record, steps: [...((record.steps as number[]) ?? []), from] }),
     });
     const done = migrate(
       { schema: 'mesascope-run/2' },

@@ -63,7 +63,7 @@ export async function openPage(browser: Browser, html: string, options: OpenOpti
   });
   await context.exposeBinding('reportViolation', (_, text: string) => complaints.violations.push(text));
   await context.addInitScript(
-    "document.addEventListener('securitypolicyviolation', (event) => reportViolation(`${event.violatedDirective} ${event.blockedURI}`))",
+    "document.addEventListener('securitypolicyviolation', (event) => reportViolation(event.violatedDirective + ' ' + event.blockedURI))",
   );
   const page = await context.newPage();
   page.on('console', (message) => {

@@ -15,6 +15,7 @@ export const ATTACKS: readonly string[] = [
   '\u202Eright to left \u05d0\u05d1\u05d2\u200f',
   'W'.repeat(320),
   'javascript:window.pwned=6',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it must stay text.
   '$& $1 $` ${window.pwned=7} %{x}',
   '=HYPERLINK("http://example.invalid","x")',
   '\u{1F469}\u200D\u{1F52C}\uD800 lone surrogate',

@@ -79,7 +79,9 @@ describe.skipIf(SKIP_BROWSER)('the example browser', () => {
     const { page } = direct;
     const heading = page.locator('.example-detail h3');
     expect(await heading.textContent()).toBe(`Example ${wanted.id}`);
-    expect(await page.locator('.example-detail').isVisible()).toBe(true);
+    const box = await page.locator('.example-detail').boundingBox();
+    expect(box!.y).toBeGreaterThan(0);
+    expect(box!.y).toBeLessThan(300);
     expect(await inPage(page, 'document.activeElement.id')).toBe('example-detail');
     const facts = await page.locator('.example-detail .facts').textContent();
     expect(facts).toContain(wanted.group);

@@ -205,6 +205,9 @@ describe.skipIf(SKIP_BROWSER)('the report in a browser', () => {
     await page.emulateMedia({ media: 'print' });
     await inPage(page, "window.dispatchEvent(new Event('beforeprint'))");
     await expect.poll(() => page.locator('.plot:not([data-drawn=light])').count()).toBe(0);
+    for (const plot of await page.locator('.plot .main-svg').all()) {
+      expect((await plot.boundingBox())!.width).toBeLessThanOrEqual(660);
+    }
     expect(await page.locator('.filters').isVisible()).toBe(false);
     expect(await page.locator('.top').isVisible()).toBe(false);
     expect(await page.locator('#map-proxy .main-svg').first().isVisible()).toBe(true);

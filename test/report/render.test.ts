@@ -87,6 +87,28 @@ describe('a rendered page', () => {
     }
   });
 
+  test('of a far larger model keeps its tables short and stays within its size', async () => {
+    const record = sampleRecord();
+    const hooks = Array.from({ length: 60 }, (_, i) => `blocks.${i}.resid_post`);
+    const positions = Array.from({ length: 24 }, (_, i) => i - 24);
+    const layers = record.sites!.layers.map((layer) => ({
+      ...layer,
+      values: hooks.map((_, h) => positions.map((__, p) => (h + p) / 90)),
+    }));
+    const [point] = record.interchange;
+    const interchange = hooks.flatMap((hook) =>
+      [1, 2, 4, 8, null].flatMap((rank) => [{ ...point!, hook, rank }]),
+    );
+    const page = await pageOf({
+      ...record,
+      sites: { hooks, positions, layers },
+      interchange: [...interchange, ...interchange],
+    });
+    const { text } = scriptsOf(page).find(({ attributes }) => attributes.includes('page-data'))!;
+    expect(Buffer.byteLength(page) - Buffer.byteLength(text)).toBeLessThan(2_000_000);
+    expect(page).toContain(`${60 * 24 - 240} more rows are in the downloads`);
+  });
+
   test('refuses a script or a style sheet that would end its own element', () => {
     const render = (change: Partial<ReportAssets>) => () =>
       renderReport(emptyRecord(), { assets: { ...assets, ...change } });

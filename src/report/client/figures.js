@@ -38,6 +38,9 @@ const CONFIG = {
   doubleClick: 'reset',
 };
 
+/** Pixels that fit between the margins of a portrait A4 or Letter page. */
+const PAPER_WIDTH = 660;
+
 /** @type {Mounted[]} */
 const mounted = [];
 
@@ -71,8 +74,9 @@ function drawn({ figure, choices }, palette, width) {
 
 /** @param {Mounted} one */
 async function redraw(one) {
-  const width = Math.floor(one.element.clientWidth);
-  if (width === 0) return;
+  const shown = Math.floor(one.element.clientWidth);
+  if (shown === 0) return;
+  const width = printing ? Math.min(shown, PAPER_WIDTH) : shown;
   const { traces, layout } = drawn(one, isDark() ? DARK : LIGHT, width);
   const first = one.element.dataset.drawn === undefined;
   await plotly.react(one.element, traces, layout, CONFIG);
@@ -80,32 +84,40 @@ async function redraw(one) {
   if (first) listen(one);
 }
 
+/** All at once: a browser that is about to print waits for no promise. */
 async function redrawAll() {
-  for (const one of mounted) await redraw(one);
+  await Promise.all(mounted.map(redraw));
 }
 
 /** Says which example is pointed at, and opens it when it is chosen. @param {Mounted} one */
-function listen({ figure, element }) {
+function listen({ figure, element, choices }) {
   const readout = document.querySelector(`[data-readout="${figure.id}"]`);
   if (readout === null || element.on === undefined) return;
-  const idOf = (/** @type {{ points: { customdata?: unknown }[] }} */ event) => {
+  const exampleOf = (/** @type {{ points: { customdata?: unknown }[] }} */ event) => {
     const id = event.points[0]?.customdata;
-    return typeof id === 'string' ? id : undefined;
+    return page.examples.find((example) => example.id === id);
   };
   element.on('plotly_hover', (event) => {
-    const example = page.examples.find(({ id }) => id === idOf(event));
-    if (example !== undefined)
-      readout.replaceChildren(
-        outside(example.id),
-        ` \u00b7 ${example.set} \u00b7 behaves ${example.behavior}, reads as ${example.internal}`,
-      );
+    const example = exampleOf(event);
+    if (example === undefined) return;
+    const words = [example.set, `behaves ${example.behavior}, reads as ${example.internal}`];
+    const group = choices.group === undefined ? undefined : groupOf(figure, choices.group, example.id);
+    if (group !== undefined) words.push(group);
+    readout.replaceChildren(outside(example.id), ...words.flatMap((text) => [' \u00b7 ', outside(text)]));
   });
   element.on('plotly_unhover', () => readout.replaceChildren());
   element.on('plotly_click', (event) => {
-    const id = idOf(event);
-    if (id !== undefined && page.examples.some((example) => example.id === id))
-      location.hash = exampleHash(id);
+    const example = exampleOf(event);
+    if (example !== undefined) location.hash = exampleHash(example.id);
   });
+}
+
+/** What an example is under the present colouring: "Label: proxy 7". @param {FigureData} figure @param {string} column @param {string} id */
+function groupOf({ table, drawing }, column, id) {
+  if (drawing.kind !== 'components') return undefined;
+  const row = texts(tableOf(table).column('id')).indexOf(id);
+  const name = drawing.colorings.find((coloring) => coloring.column === column)?.label;
+  return row < 0 || name === undefined ? undefined : `${name} ${texts(tableOf(table).column(column))[row]}`;
 }
 
 /** Choices that a drawing offers, and what they start at. @param {Mounted} one @param {Element} place */
@@ -162,8 +174,15 @@ function mountChoices(one, place) {
     const axes = components.map(({ column }, i) => ({ value: String(i), text: column }));
     offer('x', 'Across', axes.length > 2 ? axes : [], '0');
     offer('y', 'Up', axes.length > 2 ? axes : [], components.length > 1 ? '1' : '0');
-    const tell = () =>
-      note.replaceChildren(colorings.find(({ column }) => column === choices.group)?.finding ?? '');
+    const tell = () => {
+      const coloring = colorings.find(({ column }) => column === choices.group);
+      const groups = distinct(choices.group ?? '').length;
+      const hint =
+        groups > LEGEND_MOST
+          ? ` ${groups} groups are too many for a legend; point at a mark to see its own.`
+          : '';
+      note.replaceChildren((coloring?.finding ?? '') + hint);
+    };
     place.addEventListener('change', tell);
     place.append(note);
     tell();

@@ -82,4 +82,7 @@ window.addEventListener('hashchange', unfoldTarget);
 watchWidth();
 void redrawAll().then(() => {
   document.documentElement.dataset.ready = 'true';
+  // Drawings push what follows them down: go again to where the address points.
+  const wanted = exampleInAddress() === undefined ? location.hash.slice(1) : 'example-detail';
+  document.getElementById(wanted)?.scrollIntoView({ behavior: 'instant', block: 'start' });
 });
