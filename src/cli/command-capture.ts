@@ -6,6 +6,7 @@ import { MesascopeError } from '../core/errors.ts';
 import { openModel } from '../model/open-model.ts';
 import { installedRuntime } from '../model/runtime.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
+import { namingFiles, namingRows } from '../pipeline/name-errors.ts';
 import { openCache } from '../store/cache.ts';
 import { readDataSet } from '../store/data-set.ts';
 import { type HookActivations, mustBeFree, writeActivations } from './activation-folder.ts';
@@ -22,7 +23,11 @@ export type CaptureOptions = {
 };
 
 /** Goes through the cache, so that an interrupted capture goes on. Throws what reading, running and writing throw. */
-export async function captureCommand(options: CaptureOptions, context: CommandContext): Promise<ExitCode> {
+export function captureCommand(options: CaptureOptions, context: CommandContext): Promise<ExitCode> {
+  return namingFiles(options, () => capture(options, context));
+}
+
+async function capture(options: CaptureOptions, context: CommandContext): Promise<ExitCode> {
   const { workingFolder, control } = context;
   const out = path.resolve(workingFolder, options.out);
   await mustBeFree(out);
@@ -31,18 +36,22 @@ export async function captureCommand(options: CaptureOptions, context: CommandCo
   const model = await openModel(options.model);
   try {
     const hooks = matchHooks(model.hooks, options.hooks).map(({ name }) => name);
-    const captured = await runForward(
-      model,
-      {
-        inputs: dataSet.examples.map(({ input }) => input),
-        mapping: dataSet.inputs,
-        hooks,
-        positions,
-        readout: dataSet.readout,
-        choices: [],
-        cache: openCache(path.join(workingFolder, CACHE_FOLDER)),
-      },
-      control,
+    const captured = await namingRows(
+      (row) => `example ${JSON.stringify(dataSet.examples[row]?.id)}`,
+      () =>
+        runForward(
+          model,
+          {
+            inputs: dataSet.examples.map(({ input }) => input),
+            mapping: dataSet.inputs,
+            hooks,
+            positions,
+            readout: dataSet.readout,
+            choices: [],
+            cache: openCache(path.join(workingFolder, CACHE_FOLDER)),
+          },
+          control,
+        ),
     );
     const perHook = function* (): Generator<HookActivations> {
       for (const hook of hooks) yield activationsOf(hook, positions, captured);

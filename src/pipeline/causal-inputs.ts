@@ -8,6 +8,7 @@ import type { CausalSide } from '../evidence/causal-side.ts';
 import { type Columns, denseGroups, isDecisionState, rowsOnSide } from '../evidence/columns.ts';
 import type { ActionPairs, Sources } from '../evidence/interchange.ts';
 import { captureRequest, type MappedModel, runMapped } from './mapped-model.ts';
+import { namingRows } from './name-errors.ts';
 import type { ResolvedSettings } from './resolve-settings.ts';
 
 const GOAL_KINDS = ['intended', 'proxy'] as const;
@@ -70,10 +71,17 @@ export async function causalSide(request: {
   const inputs = usable.flatMap((kind) =>
     Array.from(bases, (row) => sourceOf(dataSet.examples[row]!, kind)!.input),
   );
-  const result = await runMapped(
-    request.mapped,
-    captureRequest(request.mapped, inputs, request.hooks, request.positions, settings),
-    request.control,
+  const result = await namingRows(
+    (row) => {
+      const kind = usable[Math.floor(row / bases.length)];
+      return `counterfactual ${kind} of example ${JSON.stringify(dataSet.examples[bases[row % bases.length]!]?.id)}`;
+    },
+    () =>
+      runMapped(
+        request.mapped,
+        captureRequest(request.mapped, inputs, request.hooks, request.positions, settings),
+        request.control,
+      ),
   );
   for (const [k, kind] of usable.entries()) {
     const rows = Int32Array.from(bases.keys(), (i) => k * bases.length + i);

@@ -74,6 +74,26 @@ function numbersThenWords(a: string, b: string): number {
   return (aIsWord || x === y ? 0 : x < y ? -1 : 1) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
+/**
+ * Throws `LABELS_ONE_CLASS` when a goal of kind `category` has one and the same value wherever it is given: no run could say
+ * anything about it, and minutes of work are saved by saying so first.
+ */
+export function mustVary(dataSet: DataSet, coding: string | undefined): void {
+  for (const role of GOAL_ROLES) {
+    if (dataSet.goals[role]?.kind !== 'category') continue;
+    const values = dataSet.examples.flatMap((example) => goalValue(example, role, coding) ?? []);
+    if (values.length === 0 || values.some((value) => value !== values[0])) continue;
+    throw new MesascopeError(
+      'LABELS_ONE_CLASS',
+      `goal \`${role}\` has the one value ${JSON.stringify(values[0])} in all ${values.length} examples that give it`,
+      {
+        facts: { role, value: values[0] },
+        remedy: 'Add examples with another value, or leave the goal out.',
+      },
+    );
+  }
+}
+
 /** Builds the columns; `choiceLogits` is [examples, choices] in the order of the data set's choices. */
 export function columnsOf(request: {
   readonly dataSet: DataSet;

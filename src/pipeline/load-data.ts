@@ -4,6 +4,7 @@ import type { DataSet } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
 import { dataSetSha256, readDataSet } from '../store/data-set.ts';
+import { dataSetWarnings } from '../store/data-warnings.ts';
 import type { Experiment } from './experiment.ts';
 
 export type LoadedData = {
@@ -26,5 +27,5 @@ export async function loadData(
   }
   const dataSet = typeof experiment.data === 'function' ? await experiment.data() : experiment.data;
   if (dataSet.examples.length === 0) throw new MesascopeError('DATA_EMPTY', 'the data set has no examples');
-  return { dataSet, sha256: dataSetSha256(dataSet), file: null, warnings: [] };
+  return { dataSet, sha256: dataSetSha256(dataSet), file: null, warnings: dataSetWarnings(dataSet) };
 }

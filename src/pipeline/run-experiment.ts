@@ -15,10 +15,11 @@ import { openCache } from '../store/cache.ts';
 import { splitByGroup } from '../store/group-split.ts';
 import { assembleRecord } from './assemble-record.ts';
 import { causalSide } from './causal-inputs.ts';
-import { columnsOf, commonLength, goalLabels } from './columns-of.ts';
+import { columnsOf, commonLength, goalLabels, mustVary } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
 import { loadData } from './load-data.ts';
 import { captureRequest, intervener, type MappedModel, runMapped } from './mapped-model.ts';
+import { namingFiles, namingRows } from './name-errors.ts';
 import { noOpDifference } from './no-op-check.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
 import { runRollOuts } from './roll-outs.ts';
@@ -44,12 +45,17 @@ const SMALL_PRODUCT = 2_000_000;
  * Captures, probes, tests causally and judges one model on one data set. Errors of the layers come through as they are; nothing is
  * printed and nothing is written but the cache.
  */
-export async function runExperiment(experiment: Experiment, options: RunOptions): Promise<RunRecord> {
+export function runExperiment(experiment: Experiment, options: RunOptions): Promise<RunRecord> {
+  return namingFiles(experiment, () => run(experiment, options));
+}
+
+async function run(experiment: Experiment, options: RunOptions): Promise<RunRecord> {
   const timed = timedControl(options.control ?? {});
   const { control } = timed;
   const settings = resolveSettings(experiment.settings);
   const data = await loadData(experiment, control);
   const { dataSet } = data;
+  mustVary(dataSet, settings.coding);
   const model = await openModel(experiment.model);
   // Products of a small network are done before a second thread has woken up.
   const small = dataSet.examples.length * (model.hooks.width ?? 0) < SMALL_PRODUCT;
@@ -69,13 +75,17 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
     const mapped: MappedModel = { model, dataSet };
     const cache = options.cacheFolder === undefined ? undefined : openCache(options.cacheFolder);
     const inputs = dataSet.examples.map((example) => example.input);
-    const forward = await runMapped(
-      mapped,
-      {
-        ...captureRequest(mapped, inputs, hooks, positions, settings),
-        ...(cache === undefined ? {} : { cache }),
-      },
-      control,
+    const forward = await namingRows(
+      (row) => `example ${JSON.stringify(dataSet.examples[row]?.id)}`,
+      () =>
+        runMapped(
+          mapped,
+          {
+            ...captureRequest(mapped, inputs, hooks, positions, settings),
+            ...(cache === undefined ? {} : { cache }),
+          },
+          control,
+        ),
     );
     if (forward.fromCache) timed.reuse('activations of the model');
     const split = splitByGroup({
