@@ -185,16 +185,28 @@ function hookFinding(points: readonly InterchangePoint[], hooks: readonly string
   return said.length === 0 ? 'No exchange of the whole vector has a defined effect.' : said.join(' ');
 }
 
-/** Smallest rank that carries half of the whole vector's effect, for the goal with the largest effect. */
+/** Share of the largest effect that the earliest telling hook must carry; the last hooks carry all of it and tell nothing. */
+const TELLING_SHARE = 0.9;
+
+/** Smallest rank that carries most of the whole vector's effect at the earliest telling hook, for the goal with the largest effect. */
 function rankFinding(points: readonly InterchangePoint[]): string {
   const whole = points.filter(({ rank, scope }) => rank === null && scope === 'one-site');
-  const strongest = whole.reduce<InterchangePoint | undefined>(
+  const largest = whole.reduce<InterchangePoint | undefined>(
     (best, point) => ((effectOf(point) ?? -Infinity) > (effectOf(best) ?? -Infinity) ? point : best),
     undefined,
   );
-  const top = effectOf(strongest);
-  if (strongest === undefined || top === undefined || top <= 0)
+  const most = effectOf(largest);
+  if (largest === undefined || most === undefined || most <= 0)
     return 'No exchange of the whole vector has an effect to divide.';
+  // Points come in network order.
+  const strongest =
+    whole.find(
+      (point) =>
+        point.role === largest.role &&
+        point.position === largest.position &&
+        (effectOf(point) ?? -Infinity) >= TELLING_SHARE * most,
+    ) ?? largest;
+  const top = effectOf(strongest) ?? most;
   const within = points
     .filter(
       (point) =>
@@ -205,9 +217,9 @@ function rankFinding(points: readonly InterchangePoint[]): string {
         point.role === strongest.role,
     )
     .sort((a, b) => a.rank! - b.rank!);
-  const enough = within.find((point) => (effectOf(point) ?? -Infinity) >= top / 2);
+  const enough = within.find((point) => (effectOf(point) ?? -Infinity) >= TELLING_SHARE * top);
   const at = `${ROLE_NAMES[strongest.role]} at ${strongest.hook}`;
   if (enough === undefined)
-    return `${at}: no subspace tried carries half of the ${fixed(top, 2)} nats of the whole vector.`;
-  return `${at}: ${enough.rank} of the subspace's dimensions carry ${fixed(effectOf(enough)!, 2)} of the ${fixed(top, 2)} nats of the whole vector.`;
+    return `${at}: no subspace tried carries nine tenths of the ${fixed(top, 2)} nats of the whole vector.`;
+  return `${at}: a subspace of ${enough.rank} ${enough.rank === 1 ? 'dimension' : 'dimensions'} carries ${fixed(effectOf(enough)!, 2)} of the ${fixed(top, 2)} nats of the whole vector.`;
 }

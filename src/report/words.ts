@@ -62,6 +62,8 @@ type Strength = {
 export const STRENGTHS: Readonly<Record<string, Strength>> = {
   effectIntended: { label: 'Effect of exchanging the intended goal', unit: 'nats' },
   effectProxy: { label: 'Effect of exchanging the proxy', unit: 'nats' },
+  totalEffectIntended: { label: 'Effect of changing the intended goal in the input', unit: 'nats' },
+  totalEffectProxy: { label: 'Effect of changing the proxy in the input', unit: 'nats' },
   proxyWeight: { label: 'Weight of the proxy, 0 to 1', unit: 'ratio', domain: [0, 1] },
   rho: {
     label: 'Side a frozen probe takes, \u22121 intended to +1 proxy',

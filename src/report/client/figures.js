@@ -160,7 +160,7 @@ function mountChoices(one, place) {
     offer('position', 'Position', same(positions), positions.at(-1) ?? '');
     if (drawing.kind === 'interchange-by-hook')
       offer('rank', 'Rank', same(drawing.ranks), drawing.ranks.at(-1) ?? '');
-    else offer('hook', 'Hook', same(drawing.hooks), strongestHook(table) ?? drawing.hooks.at(-1) ?? '');
+    else offer('hook', 'Hook', same(drawing.hooks), tellingHook(table) ?? drawing.hooks.at(-1) ?? '');
   }
   if (drawing.kind === 'components') {
     const { colorings, components } = drawing;
@@ -189,13 +189,12 @@ function mountChoices(one, place) {
   }
 }
 
-/** Hook at which a whole exchange moves the choice most. @param {Table} table */
-function strongestHook(table) {
+/** Earliest hook that carries nine tenths of the largest effect: later ones pass it on and tell less. @param {Table} table */
+function tellingHook(table) {
   const effects = numbers(table.column('effect_nats'));
-  let best = -1;
-  for (const [i, effect] of effects.entries())
-    if (effect !== null && (best < 0 || effect > (effects[best] ?? 0))) best = i;
-  return best < 0 ? undefined : texts(table.column('hook'))[best];
+  const largest = Math.max(...effects.map((effect) => effect ?? Number.NEGATIVE_INFINITY));
+  const first = effects.findIndex((effect) => effect !== null && effect >= 0.9 * largest);
+  return first < 0 ? undefined : texts(table.column('hook'))[first];
 }
 
 function mountFigures() {
