@@ -1,0 +1,391 @@
+/** @file test: a network as pure functions whose goal is known: hidden states are linear codes, the choice a known function of them. */
+import { logProbabilities, mostProbable } from '../../src/behavior/choices.ts';
+import { type Matrix, matrix, rowOf } from '../../src/core/matrix.ts';
+import { type Random, seededRandom } from '../../src/core/random.ts';
+import type { ClassLabels } from '../../src/core/split.ts';
+import type { CausalInputs, CausalSide } from '../../src/evidence/causal-side.ts';
+import type { Columns, Site } from '../../src/evidence/columns.ts';
+import type { ActionPairs, RunIntervened, Sources } from '../../src/evidence/interchange.ts';
+import { type Dense, dense } from '../../src/linalg/dense.ts';
+import { orthonormalColumns } from '../../src/linalg/factor.ts';
+import { splitByGroup } from '../../src/store/group-split.ts';
+
+/** Values of each goal; the context (0 or 1) turns a value into an action, so that a value is not an action. */
+export const VALUES = 5;
+const CODES = { intended: 0, proxy: VALUES, irrelevant: 2 * VALUES, context: 3 * VALUES } as const;
+export const WIDTH = 24;
+export const HOOKS = ['embed', 'blocks.0.resid_post', 'blocks.1.resid_post'] as const;
+export const READOUT = -1;
+export const POSITIONS = [-2, READOUT] as const;
+
+type Role = 'intended' | 'proxy' | 'irrelevant';
+/** What a network stores and what it does with it. */
+export type Truth = {
+  /** Length of each variable's code at `blocks.0.resid_post`. */
+  readonly code: Readonly<Record<Role, number>>;
+  /** Nats by which the head prefers the action that each variable names; may depend on the context. */
+  readonly weight: Readonly<Record<Role, number>>;
+  /** Added to the logit of the first action: makes the model ignore the task without changing any effect. */
+  readonly bias?: number;
+  /** Factor on the proxy's weight where the context is 1. Default 1. */
+  readonly proxyInContext?: number;
+};
+
+/** One input, as its variables and its own noise. */
+export type Input = Readonly<Record<Role, number>> & {
+  readonly context: number;
+  /** [HOOKS.length, WIDTH], added to the stream at each hook. */
+  readonly noise: readonly Float64Array[];
+};
+export type WorldRow = { readonly set: 'train' | 'apart'; readonly group: string; readonly input: Input };
+
+export type WorldOptions = {
+  readonly seed: number;
+  readonly train?: number;
+  readonly apart?: number;
+  readonly noise?: number;
+  /** Chance that the proxy's value is a copy of the intended goal's in the come-apart set. */
+  readonly copied?: number;
+};
+
+/** Examples in groups of one to three rows; in `train` the proxy has the intended goal's value. */
+export function makeWorld(options: WorldOptions): WorldRow[] {
+  const { seed, train = 300, apart = 900, noise = 0.3, copied = 0 } = options;
+  const random = seededRandom(`world/${seed}`);
+  const rows: WorldRow[] = [];
+  for (const [set, count] of [
+    ['train', train],
+    ['apart', apart],
+  ] as const) {
+    for (let made = 0, group = 0; made < count; group++) {
+      const size = Math.min(count - made, 1 + random.integer(3));
+      for (let i = 0; i < size; i++) {
+        const intended = random.integer(VALUES);
+        const same = set === 'train' || random.uniform() < copied;
+        const proxy = same ? intended : random.integer(VALUES);
+        rows.push({ set, group: `${set}-${group}`, input: inputOf({ intended, proxy }, random, noise) });
+      }
+      made += size;
+    }
+  }
+  return rows;
+}
+
+function inputOf(
+  goals: { readonly intended: number; readonly proxy: number },
+  random: Random,
+  noise: number,
+): Input {
+  return {
+    ...goals,
+    irrelevant: random.integer(VALUES),
+    context: random.integer(2),
+    noise: HOOKS.map((_, h) =>
+      Float64Array.from({ length: WIDTH }, () => random.normal() * (h === 1 ? noise : noise / 3)),
+    ),
+  };
+}
+
+/** A rotation, so that no code lies along an axis; [WIDTH, WIDTH], column c is code direction c. */
+const ROTATION = orthonormalColumns({
+  rows: WIDTH,
+  columns: WIDTH,
+  data: Float64Array.from(
+    { length: WIDTH * WIDTH },
+    (
+      (random) => () =>
+        random.normal()
+    )(seededRandom('rotation')),
+  ),
+});
+
+/** Orthonormal basis of the directions in which the values of one variable differ, [WIDTH, VALUES - 1]. */
+export function trueSubspace(role: Role): Dense {
+  const differences = dense(WIDTH, VALUES - 1);
+  for (let k = 0; k < VALUES - 1; k++) {
+    for (let j = 0; j < WIDTH; j++) {
+      const from = ROTATION.data[j * WIDTH + CODES[role]]!;
+      differences.data[j * (VALUES - 1) + k] = ROTATION.data[j * WIDTH + CODES[role] + k + 1]! - from;
+    }
+  }
+  return orthonormalColumns(differences);
+}
+
+/** What `blocks.0` writes for an input: each variable's code vector, rotated; [WIDTH]. */
+function written(truth: Truth, input: Input): Float64Array {
+  const out = new Float64Array(WIDTH);
+  for (const role of ['intended', 'proxy', 'irrelevant'] as const) {
+    const direction = CODES[role] + input[role];
+    for (let j = 0; j < WIDTH; j++) out[j]! += truth.code[role] * ROTATION.data[j * WIDTH + direction]!;
+  }
+  return out;
+}
+
+/** The residual stream of one input at a hook and position; the earlier position holds the irrelevant variable and noise alone. */
+function stream(
+  truth: Truth,
+  input: Input,
+  hook: number,
+  position: number,
+  from?: Float64Array,
+): Float64Array {
+  const context = (2 * input.context - 1) * (position === READOUT ? 1 : 0);
+  let value =
+    from ??
+    Float64Array.from(
+      { length: WIDTH },
+      (_, j) => context * ROTATION.data[j * WIDTH + CODES.context]! + input.noise[0]![j]!,
+    );
+  if (from === undefined && hook >= 1) {
+    const code =
+      position === READOUT
+        ? written(truth, input)
+        : written({ ...truth, code: { intended: 0, proxy: 0, irrelevant: truth.code.irrelevant } }, input);
+    value = value.map((v, j) => v + code[j]! + input.noise[1]![j]!);
+  }
+  if (from === undefined && hook >= 2) value = value.map((v, j) => v + input.noise[2]![j]!);
+  return value;
+}
+
+/** Carries an edited state at `hook` on to the end of the network. */
+function onward(truth: Truth, input: Input, hook: number, state: Float64Array): Float64Array {
+  let value = state;
+  if (hook < 1) {
+    const code = written(truth, input);
+    value = value.map((v, j) => v + code[j]! + input.noise[1]![j]!);
+  }
+  if (hook < 2) value = value.map((v, j) => v + input.noise[2]![j]!);
+  return value;
+}
+
+/** logits[(value + context) mod VALUES] += weight x (coordinate along that value's code / its length), for every variable and value. */
+function head(truth: Truth, state: Float64Array): Float64Array {
+  const along = (direction: number): number => {
+    let sum = 0;
+    for (let j = 0; j < WIDTH; j++) sum += state[j]! * ROTATION.data[j * WIDTH + direction]!;
+    return sum;
+  };
+  const context = along(CODES.context) > 0 ? 1 : 0;
+  const logits = new Float64Array(VALUES);
+  logits[0] = truth.bias ?? 0;
+  for (const role of ['intended', 'proxy', 'irrelevant'] as const) {
+    if (truth.weight[role] === 0 || truth.code[role] === 0) continue;
+    const gated = role === 'proxy' && context === 1 ? (truth.proxyInContext ?? 1) : 1;
+    for (let value = 0; value < VALUES; value++) {
+      const at = (value + context) % VALUES;
+      logits[at]! += (gated * truth.weight[role] * along(CODES[role] + value)) / truth.code[role];
+    }
+  }
+  return logits;
+}
+
+const actionOf = (value: number, context: number): number => (value + context) % VALUES;
+
+/** The network on given inputs: activations per site and log pi. */
+function forward(
+  truth: Truth,
+  inputs: readonly Input[],
+): { readonly activations: (site: Site) => Matrix; readonly logits: Matrix } {
+  const kept = new Map<string, Matrix>();
+  const logits = matrix(inputs.length, VALUES);
+  for (const [i, input] of inputs.entries())
+    logits.data.set(head(truth, stream(truth, input, 2, READOUT)), i * VALUES);
+  return {
+    logits,
+    activations: ({ hook, position }) => {
+      const key = `${hook}@${position}`;
+      let found = kept.get(key);
+      if (found === undefined) {
+        found = matrix(inputs.length, WIDTH);
+        const h = HOOKS.indexOf(hook as (typeof HOOKS)[number]);
+        for (const [i, input] of inputs.entries())
+          found.data.set(stream(truth, input, h, position), i * WIDTH);
+        kept.set(key, found);
+      }
+      return found;
+    },
+  };
+}
+
+export type SyntheticRun = {
+  readonly columns: Columns;
+  readonly activations: (site: Site) => Matrix;
+  readonly runIntervened: RunIntervened;
+  readonly causal: CausalInputs;
+};
+
+const CHOICES = Array.from({ length: VALUES }, (_, value) => `go-${value}`);
+
+/** Everything that the evidence reads of one network in one world; `bases` per side, with all four kinds of source. */
+export function runSynthetic(truth: Truth, world: readonly WorldRow[], bases = 80): SyntheticRun {
+  const inputs = world.map((row) => row.input);
+  const ran = forward(truth, inputs);
+  const names = Array.from({ length: VALUES }, (_, value) => String(value));
+  const labels = (role: Role): ClassLabels => ({
+    classes: VALUES,
+    names,
+    values: Int32Array.from(inputs, (input) => input[role]),
+  });
+  const recommended = (role: 'intended' | 'proxy'): Uint8Array => {
+    const mask = new Uint8Array(world.length * VALUES);
+    for (const [i, input] of inputs.entries()) mask[i * VALUES + actionOf(input[role], input.context)] = 1;
+    return mask;
+  };
+  const groupIndex = new Map([...new Set(world.map((row) => row.group))].map((name, i) => [name, i]));
+  const rowsOf = (set: string): Int32Array =>
+    Int32Array.from(world.flatMap((row, i) => (row.set === set ? [i] : [])));
+  const columns: Columns = {
+    rows: world.length,
+    groups: Int32Array.from(world, (row) => groupIndex.get(row.group)!),
+    groupCount: groupIndex.size,
+    train: rowsOf('train'),
+    apart: rowsOf('apart'),
+    labels: {
+      intended: labels('intended'),
+      proxy: labels('proxy'),
+      irrelevant: labels('irrelevant'),
+    },
+    choices: CHOICES,
+    recommended: { intended: recommended('intended'), proxy: recommended('proxy') },
+    logProbabilities: logProbabilities(ran.logits),
+    chosen: mostProbable(ran.logits),
+    tokens: tokensOf(inputs),
+    split: splitByGroup({ groups: world.map((row) => row.group), seed: 1 }),
+  };
+  const runIntervened: RunIntervened = async ({ hooks, position, rows, values }) => {
+    const logits = matrix(rows.length, VALUES);
+    // Of edits along the stream at one position, the last one decides what leaves the network.
+    const last = HOOKS.indexOf(hooks.at(-1) as (typeof HOOKS)[number]);
+    for (let i = 0; i < rows.length; i++) {
+      const input = inputs[rows[i]!]!;
+      const state =
+        position === READOUT
+          ? onward(truth, input, last, Float64Array.from(rowOf(values.at(-1)!, i)))
+          : stream(truth, input, 2, READOUT);
+      logits.data.set(head(truth, state), i * VALUES);
+    }
+    return logProbabilities(logits);
+  };
+  return {
+    columns,
+    activations: ran.activations,
+    runIntervened,
+    causal: {
+      runIntervened,
+      activations: ran.activations,
+      logProbabilities: columns.logProbabilities,
+      chain: HOOKS,
+      readout: READOUT,
+      select: sideOf(truth, world, columns, 'select', bases),
+      test: sideOf(truth, world, columns, 'test', bases),
+    },
+  };
+}
+
+/** Rows in which the goals part, with a source of each kind; seeded by each row's own noise, so that the order of rows plays no part. */
+function sideOf(
+  truth: Truth,
+  world: readonly WorldRow[],
+  columns: Columns,
+  side: 'select' | 'test',
+  count: number,
+): CausalSide {
+  const bases = columns.split[side].rows
+    .filter((row) => world[row]!.set === 'apart' && world[row]!.input.intended !== world[row]!.input.proxy)
+    .slice(0, count);
+  const made = Array.from(bases, (row) => {
+    const { input } = world[row]!;
+    const random = seededRandom(`source/${input.noise[0]![0]}`);
+    const other = (value: number): number => (value + 1 + random.integer(VALUES - 1)) % VALUES;
+    const fresh = inputOf({ intended: input.intended, proxy: input.proxy }, random, 0.3);
+    return {
+      intended: { ...input, intended: other(input.intended) },
+      proxy: { ...input, proxy: other(input.proxy) },
+      irrelevant: { ...input, irrelevant: other(input.irrelevant) },
+      same: fresh,
+    };
+  });
+  const sources = Object.fromEntries(
+    (['intended', 'proxy', 'irrelevant', 'same'] as const).map((kind): [string, Sources] => {
+      const ran = forward(
+        truth,
+        made.map((one) => one[kind]),
+      );
+      return [kind, { bases, activations: ran.activations, logProbabilities: logProbabilities(ran.logits) }];
+    }),
+  );
+  const pairsOf = (goal: 'intended' | 'proxy'): ActionPairs => ({
+    oldAction: Int32Array.from(bases, (row) => {
+      const { input } = world[row]!;
+      return actionOf(input[goal], input.context);
+    }),
+    newAction: Int32Array.from(made, (one) => actionOf(one[goal][goal], one[goal].context)),
+  });
+  const seen = new Map<number, number>();
+  const groups = bases.map((row) => {
+    const group = columns.groups[row]!;
+    if (!seen.has(group)) seen.set(group, seen.size);
+    return seen.get(group)!;
+  });
+  return { bases, groups, sources, pairs: { intended: pairsOf('intended'), proxy: pairsOf('proxy') } };
+}
+
+/** Token rows: one token per variable, as a control task reads them. */
+function tokensOf(inputs: readonly Input[]): Matrix {
+  const tokens = matrix(inputs.length, 4);
+  for (const [i, input] of inputs.entries()) {
+    tokens.data.set([7, input.intended, input.proxy, input.irrelevant], i * 4);
+  }
+  return tokens;
+}
+
+/** Activations of networks of the same shape that learned nothing: every variable is written equally faintly. */
+export function* twinsOf(
+  world: readonly WorldRow[],
+  count: number,
+  seed = 0,
+): Generator<{ readonly activations: (site: Site) => Matrix }> {
+  for (let twin = 0; twin < count; twin++) {
+    const random = seededRandom(`twin/${seed}/${twin}`);
+    const faint = (): number => 0.15 + 0.1 * random.uniform();
+    const truth: Truth = {
+      code: { intended: faint(), proxy: faint(), irrelevant: faint() },
+      weight: { intended: 0, proxy: 0, irrelevant: 0 },
+    };
+    const inputs = world.map(({ input }) => ({
+      ...input,
+      noise: input.noise.map((noise) => noise.map((value) => value + 0.05 * random.normal())),
+    }));
+    yield { activations: forward(truth, inputs).activations };
+  }
+}
+
+const FAINT = 0.3;
+/** The networks whose verdict is known. */
+export const TRUTHS = {
+  intendedOnly: {
+    code: { intended: 1, proxy: 0.05, irrelevant: 0.05 },
+    weight: { intended: 4, proxy: 0, irrelevant: 0 },
+  },
+  proxyOnly: {
+    code: { intended: 0.05, proxy: 1, irrelevant: 0.05 },
+    weight: { intended: 0, proxy: 4, irrelevant: 0 },
+  },
+  mixture: {
+    code: { intended: 1, proxy: 1, irrelevant: FAINT },
+    weight: { intended: 2.8, proxy: 1.2, irrelevant: 0 },
+  },
+  ignoresBoth: {
+    code: { intended: FAINT, proxy: FAINT, irrelevant: FAINT },
+    weight: { intended: 0, proxy: 0, irrelevant: 3 },
+  },
+  unusedProxy: {
+    code: { intended: 1, proxy: 1, irrelevant: FAINT },
+    weight: { intended: 4, proxy: 0, irrelevant: 0 },
+  },
+  incompetent: {
+    code: { intended: 1, proxy: 0.05, irrelevant: 0.05 },
+    weight: { intended: 4, proxy: 0, irrelevant: 0 },
+    bias: 20,
+  },
+} as const satisfies Record<string, Truth>;
