@@ -6,6 +6,7 @@ import type { Measured } from '../core/outcome.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { type Columns, denseGroups, isDecisionState, pickInts, rowsOnSide, type Site } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
 import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
 import { shareScorer } from './metric-share-scorer.ts';
 import { bestSite, mapProbes, type ProbeMap, type ProbeReading } from './probe-map.ts';
@@ -46,6 +47,11 @@ export type ContrastReading = {
   readonly irrelevant: ProbeReading;
   /** In accuracy, -1 to 1. */
   readonly value: Measured;
+  /**
+   * Both variables are read near perfectly at some site (on the select rows). The largest difference then lies wherever neither is read
+   * well, and its being small says nothing.
+   */
+  readonly saturated: boolean;
 };
 
 /** log of (goal's share of variance / irrelevant variable's share), at the site chosen for it on other rows. */
@@ -118,7 +124,14 @@ function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
   if (siteIndex === undefined) return undefined;
   const own = goals[siteIndex]!;
   const other = others[siteIndex]!;
-  return { siteIndex, goal: own, irrelevant: other, value: minus(own.testAccuracy, other.testAccuracy) };
+  const saturated = goals.some((reading, i) =>
+    [reading, others[i]!].every(
+      ({ selectAccuracy }) =>
+        selectAccuracy.state === 'measured' && selectAccuracy.value >= CRITERIA.saturatedAccuracy,
+    ),
+  );
+  const value = minus(own.testAccuracy, other.testAccuracy);
+  return { siteIndex, goal: own, irrelevant: other, value, saturated };
 }
 
 /** omega squared of every labelled role on the fit rows, one entry per site. */

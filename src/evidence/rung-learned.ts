@@ -1,7 +1,6 @@
 /** @file evidence: L3, did training put it there: the contrasts of L2 against copies of the model with shuffled weights. */
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import { type Site, siteName } from './columns.ts';
-import { CRITERIA } from './criteria.ts';
 import { GOALS, type Goal, type NetworkReading } from './reading.ts';
 import { type Alternative, canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
 import type { NullComparison, RungResult, RungState, Statistic } from './rung.ts';
@@ -61,7 +60,8 @@ function contrastStatistic(
     alpha: request.alpha,
   });
   // Two variables that are both read perfectly have no contrast to compare; the variance share decides alone.
-  const saturated = which === 'contrast' && bothSaturated(request.model, goal);
+  const saturated =
+    which === 'contrast' && request.model.contrast[goal]?.saturated === true && against.beyond === false;
   return {
     id: `L3.${goal}.${which}`,
     label:
@@ -74,19 +74,10 @@ function contrastStatistic(
     nulls: [against.comparison],
     state: saturated ? 'reported' : stateOf(against.beyond),
     criterion: saturated
-      ? 'both variables are read near perfectly: reported only'
+      ? 'both variables are read near perfectly at some site: reported only'
       : `p at most ${request.alpha} among the twins${against.decides ? '' : ', for which these are too few'}`,
     site: siteName(request.sites[own.siteIndex]!),
   };
-}
-
-function bothSaturated(model: NetworkReading, goal: Goal): boolean {
-  const contrast = model.contrast[goal];
-  if (contrast === undefined) return false;
-  return [contrast.goal, contrast.irrelevant].every(
-    ({ testAccuracy }) =>
-      testAccuracy.state === 'measured' && testAccuracy.value >= CRITERIA.saturatedAccuracy,
-  );
 }
 
 /**

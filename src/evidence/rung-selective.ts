@@ -1,7 +1,6 @@
 /** @file evidence: L2, is the goal read better, and does it move the activations more, than a matched variable that nothing needs. */
 import type { GoalRole } from '../core/data-set.ts';
 import { takeRows } from '../core/matrix.ts';
-import type { Measured } from '../core/outcome.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
 import { type Columns, denseGroups, ofOneKind, pickInts, siteName } from './columns.ts';
@@ -113,7 +112,6 @@ function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
     alternative: 'greater',
     random: random.fork(`selective/${goal}/swap`),
   });
-  const saturated = isAbove(contrast.goal.testAccuracy) && isAbove(contrast.irrelevant.testAccuracy);
   const p = swap.state === 'measured' ? swap.pValue : undefined;
   const decides = canReject({ draws: request.permutations, alpha, alternative: 'greater' });
   const matched = ofOneKind(columns.labels[goal]!, columns.labels.irrelevant!, rows);
@@ -121,6 +119,7 @@ function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
     p === undefined || interval.state !== 'measured' || !decides || !matched
       ? undefined
       : p <= alpha && interval.low > 0;
+  const saturated = contrast.saturated && holds === false;
   return [
     {
       id: `L2.${goal}.contrast`,
@@ -139,17 +138,13 @@ function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
       ],
       state: saturated ? 'reported' : stateOf(holds),
       criterion: saturated
-        ? `both are read above ${CRITERIA.saturatedAccuracy}: their difference says nothing, the variance share decides`
+        ? `both are read above ${CRITERIA.saturatedAccuracy} at some site, so a small difference says nothing: the variance share decides`
         : matched
           ? `p at most ${alpha} and the interval above 0`
           : 'the two take different values, or different numbers of them, so their accuracies cannot be compared',
       site: siteName(sites[contrast.siteIndex]!),
     },
   ];
-}
-
-function isAbove(value: Measured): boolean {
-  return value.state === 'measured' && value.value >= CRITERIA.saturatedAccuracy;
 }
 
 function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
