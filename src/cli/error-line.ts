@@ -1,4 +1,5 @@
 /** @file cli: any failure as one line, `file:line:col: error CODE: what happened; what to do`, and its exit code. */
+import path from 'node:path';
 import { ERROR_CODES } from '../core/error-codes.ts';
 import { type ErrorLocation, MesascopeError } from '../core/errors.ts';
 import type { ExitCode } from './context.ts';
@@ -51,7 +52,10 @@ export function showError(thrown: unknown, options: ErrorLineOptions): ShownErro
     place === undefined
       ? ''
       : `${plainLine(shownPath(place.file, options.workingFolder))}:${place.line ?? 1}:${place.column ?? 1}: `;
-  const message = plainLine(error.message).replace(/[.;]+$/, '');
+  // Messages of deeper layers hold the paths they were called with; a reader knows the files by the names they typed.
+  const message = plainLine(error.message)
+    .replaceAll(`${options.workingFolder}${path.sep}`, '')
+    .replace(/[.;]+$/, '');
   const remedy = plainLine(error.remedy);
   return {
     line: `${where}error ${error.code}: ${message}; ${remedy}`,

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { MesascopeError, nearestNames } from '../core/errors.ts';
 import type { RunRecord } from '../record/record.ts';
 import { writeRecord } from '../record/write.ts';
+import { writeFault } from '../store/write-fault.ts';
 
 export const REPORTS_FOLDER = 'reports';
 export const RECORD_FILE = 'run.json';
@@ -73,7 +74,8 @@ export function checkRunName(name: string): string {
 
 /**
  * Writes record and page beside the final names, then renames: whoever reads the folder sees the old run or the new one,
- * never a half-written file. The record comes last; a run without it is not finished. Call with the folder locked.
+ * never a half-written file. The record comes last; a run without it is not finished. Call with the folder locked. Throws
+ * `DISK_FULL`, `NOT_WRITABLE`, `RECORD_REFUSED`.
  */
 export async function writeRun(folder: string, record: RunRecord, page: string): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -83,7 +85,10 @@ export async function writeRun(folder: string, record: RunRecord, page: string):
   }
   const unfinished = await mkdtemp(path.join(folder, UNFINISHED));
   try {
-    await writeFile(path.join(unfinished, REPORT_FILE), page);
+    const pageFile = path.join(unfinished, REPORT_FILE);
+    await writeFile(pageFile, page).catch((cause: unknown) => {
+      throw writeFault(cause, pageFile);
+    });
     await writeRecord(unfinished, record);
     for (const file of [REPORT_FILE, RECORD_FILE]) {
       await rename(path.join(unfinished, file), path.join(folder, file));

@@ -1,9 +1,12 @@
 /** @file test: folders that cannot be used, through the program: code, exit code, one line on stderr, and nothing earlier lost. */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { readRecord } from '../../src/index.ts';
+import { recordDigest } from '../../src/record/canonical.ts';
 import { gridFolder } from './grid-folder.ts';
-import { type CliResult, expectError, QUICK, runCli } from './run-cli.ts';
+import { type CliResult, expectError, QUICK, ROOT, runCli, runProgram } from './run-cli.ts';
 
 const grid = gridFolder('bad-folders');
 
@@ -54,5 +57,48 @@ describe('a folder', () => {
     });
     expect(first.exitCode).toBe(0);
     expect(readdirSync(path.join(grid.folder, 'reports/shared')).sort()).toEqual(['report.html', 'run.json']);
+  });
+});
+
+describe('a full disk', () => {
+  const FULL_DISK = pathToFileURL(path.join(import.meta.dirname, 'full-disk.mjs')).href;
+  const ARGS = ['audit', '--model', 'agent.onnx', '--data', 'rows.jsonl', '--name', 'agent', ...QUICK];
+
+  /** The command that made the finished run, with that many bytes left to write. */
+  function runWith(bytes: number, ...more: readonly string[]): Promise<CliResult> {
+    return runProgram(['--import', FULL_DISK, path.join(ROOT, 'bin/mesascope.js'), ...ARGS, ...more], {
+      cwd: grid.folder,
+      env: { MESASCOPE_TEST_DISK_BYTES: String(bytes) },
+    });
+  }
+
+  it('while activations are written is said in one line, and the next run goes on', async () => {
+    // Another hook than the finished run's: there is something to capture.
+    const hooks = ['--set', 'hooks=blocks.*.mlp_out'];
+    for (const bytes of [0, 200, 30_000]) {
+      const line = expectError(await runWith(bytes, ...hooks), { code: 'DISK_FULL', names: [/^\S+:1:1: /] });
+      expect(line).not.toContain(grid.folder);
+    }
+    const after = await grid.run([...ARGS, '--out', 'after', ...hooks]);
+    expect([after.exitCode, after.stderr.match(/error .*/)]).toEqual([0, null]);
+  });
+
+  it('while the page or the record is written leaves the earlier run', async () => {
+    const page = readFileSync(path.join(grid.folder, 'reports/agent/report.html')).length;
+    // The lock alone is written before; the activations are in the cache.
+    for (const [bytes, file] of [
+      [4000, 'report.html'],
+      [page + 4000, 'run.json'],
+    ] as const) {
+      const names = [/^reports\/agent\//, file];
+      const line = expectError(await runWith(bytes), { code: 'DISK_FULL', names });
+      expect(line).not.toContain(grid.folder);
+    }
+    const roomy = await runWith(page + 10_000_000, '--out', 'roomy');
+    expect([roomy.exitCode, roomy.stderr.match(/error .*/)]).toEqual([0, null]);
+    const digests = ['roomy', 'reports/agent'].map(async (run) =>
+      recordDigest(await readRecord(path.join(grid.folder, run))),
+    );
+    expect(await digests[0]).toBe(await digests[1]);
   });
 });

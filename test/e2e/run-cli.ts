@@ -20,6 +20,7 @@ export type CliOptions = {
   readonly cwd: string;
   /** After that long the process is killed and the test fails (default two minutes). */
   readonly timeoutMs?: number;
+  readonly env?: Readonly<Record<string, string>>;
   /** Told of everything on stderr so far whenever more arrives; may send the process a signal. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 };
@@ -36,7 +37,7 @@ export function runProgram(args: readonly string[], options: CliOptions): Promis
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: options.cwd,
-      env: { ...env, NO_COLOR: '1' },
+      env: { ...env, NO_COLOR: '1', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
