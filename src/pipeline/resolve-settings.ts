@@ -1,5 +1,6 @@
 /** @file pipeline: fills in the settings that a user left out and refuses the ones that make no sense. */
 import { MesascopeError, nearestNames } from '../core/errors.ts';
+import { CRITERIA } from '../evidence/criteria.ts';
 import type { AuditSettings } from './experiment.ts';
 
 export type ResolvedSettings = AuditSettings;
@@ -41,7 +42,8 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
   wholeNumber('permutations', settings.permutations, 99, 1_000_000);
   wholeNumber('bootstrapDraws', settings.bootstrapDraws, 200, 1_000_000);
   wholeNumber('randomSubspaces', settings.randomSubspaces, 19, 100_000);
-  wholeNumber('interchangeBases', settings.interchangeBases, 10, 1_000_000);
+  // With fewer, no effect could count as there or as absent.
+  wholeNumber('interchangeBases', settings.interchangeBases, CRITERIA.minCausalGroups, 1_000_000);
   wholeNumber('shownExamples', settings.shownExamples, 0, 100_000);
   const { ranks } = settings;
   if (!Array.isArray(ranks) || ranks.length === 0) refuse('ranks', ranks, 'a list of at least one rank');
@@ -50,9 +52,9 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
     refuse('hooks', settings.hooks, 'a pattern over hook names');
   if (settings.coding !== undefined && typeof settings.coding !== 'string')
     refuse('coding', settings.coding, 'the name of a coding');
-  if (!(settings.ridge > 0 && settings.ridge <= 1e6)) refuse('ridge', settings.ridge, 'a number above 0');
+  between('ridge', settings.ridge, 0, 1e6, 'a number above 0');
   // Two one-sided tests at a half would call everything near zero.
-  if (!(settings.alpha > 0 && settings.alpha < 0.5)) refuse('alpha', settings.alpha, 'a number in (0, 0.5)');
+  between('alpha', settings.alpha, 0, 0.5, 'a number in (0, 0.5)');
   if (!['disabled', 'basic', 'all'].includes(settings.optimization)) {
     refuse('optimization', settings.optimization, '`disabled`, `basic` or `all`');
   }
@@ -67,6 +69,11 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
 function wholeNumber(name: string, value: number, low: number, high: number): void {
   if (!Number.isInteger(value) || value < low || value > high)
     refuse(name, value, `a whole number from ${low} to ${high}`);
+}
+
+/** Strictly between; a text that looks like a number is refused too, since settings may come from a file. */
+function between(name: string, value: unknown, low: number, high: number, wanted: string): void {
+  if (!(typeof value === 'number' && value > low && value < high)) refuse(name, value, wanted);
 }
 
 function refuse(name: string, value: unknown, wanted: string): never {
