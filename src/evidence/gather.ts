@@ -85,7 +85,9 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
 
   const l0 = identifiable(columns, request.noOpDifference, request.width);
   const model = await stages.run('probes', () => readNetwork({ ...base, activations }));
-  const twins = await stages.run('twins', () => readTwins(request, base, control));
+  const twins = await stages.run('twins', () =>
+    readTwins(request, { ...base, like: { activations, reading: model } }, control),
+  );
   const l1 = present({ ...shared, map: model.map, random: random.fork('L1') });
   const l2 = await stages.run('contrasts', () =>
     selective({ ...shared, activations, reading: model, random: random.fork('L2') }),

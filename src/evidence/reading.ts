@@ -78,6 +78,8 @@ export type NetworkReading = {
   readonly contrast: Readonly<Partial<Record<Goal, ContrastReading>>>;
   readonly share: Readonly<Partial<Record<Goal, ShareReading>>>;
   readonly apart: ApartReading | undefined;
+  /** omega squared of every variable on the fit rows, per site. */
+  readonly shares: SiteShares;
 };
 
 export type ReadingRequest = {
@@ -89,6 +91,8 @@ export type ReadingRequest = {
   readonly activations: Activations;
   readonly ridge: number;
   readonly linalg: Linalg;
+  /** A network read before in the same way: sites that hold the same values need no second fit (embeddings are the same in every twin). */
+  readonly like?: { readonly activations: Activations; readonly reading: NetworkReading };
 };
 
 /** Fits and reads every probe of the ladder's observational rungs in one network. */
@@ -99,10 +103,15 @@ export async function readNetwork(request: ReadingRequest): Promise<NetworkReadi
     const labels = columns.labels[role];
     return labels === undefined ? [] : [{ id: role, labels }];
   });
-  const map = await mapProbes({ ...request, tasks, ...sides.apart });
+  const fresh = freshSites(request);
+  const map = withKnown(
+    request,
+    fresh,
+    await mapProbes({ ...request, sites: fresh.map((i) => request.sites[i]!), tasks, ...sides.apart }),
+  );
   const contrast: Partial<Record<Goal, ContrastReading>> = {};
   const share: Partial<Record<Goal, ShareReading>> = {};
-  const shares = irrelevant === undefined ? [] : sharesPerSite(request);
+  const shares = irrelevant === undefined ? [] : sharesPerSite(request, new Set(fresh));
   for (const goal of GOALS) {
     if (columns.labels[goal] === undefined || irrelevant === undefined) continue;
     const chosen = contrastAt(map, goal);
@@ -110,7 +119,39 @@ export async function readNetwork(request: ReadingRequest): Promise<NetworkReadi
     const shared = shareAt(request, goal, shares);
     if (shared !== undefined) share[goal] = shared;
   }
-  return { map, contrast, share, apart: await readApart(request) };
+  return { map, contrast, share, apart: await readApart(request), shares };
+}
+
+/** Sites that `like` has not read already: other values, and not constant in both. */
+function freshSites({ sites, activations, like }: ReadingRequest): number[] {
+  return sites.flatMap((site, i) =>
+    like !== undefined && readAlike(activations(site), like.activations(site)) ? [] : [i],
+  );
+}
+
+/** Two sites read alike when they hold the same values, or when neither varies: a constant tells a probe nothing, whatever it is. */
+function readAlike(a: Matrix, b: Matrix): boolean {
+  if (a.data.length !== b.data.length) return false;
+  let i = 0;
+  while (i < a.data.length && a.data[i] === b.data[i]) i++;
+  return i === a.data.length || (isConstant(a) && isConstant(b));
+}
+
+function isConstant({ data, columns }: Matrix): boolean {
+  for (let i = columns; i < data.length; i++) if (data[i] !== data[i - columns]) return false;
+  return true;
+}
+
+/** The fresh readings in their places, and the known ones in the others. */
+function withKnown({ sites, like }: ReadingRequest, fresh: readonly number[], map: ProbeMap): ProbeMap {
+  if (like === undefined) return map;
+  return new Map(
+    [...like.reading.map].map(([task, known]) => {
+      const readings = [...known];
+      for (const [k, i] of fresh.entries()) readings[i] = map.get(task)![k]!;
+      return [task, readings.slice(0, sites.length)];
+    }),
+  );
 }
 
 /** The site is the one with the largest difference of accuracies on the select rows; the value is that on the test rows. */
@@ -135,16 +176,18 @@ function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
 }
 
 /** omega squared of every labelled role on the fit rows, one entry per site. */
-type SiteShares = readonly Readonly<Record<GoalRole, Measured>>[];
+export type SiteShares = readonly Readonly<Record<GoalRole, Measured>>[];
 
-function sharesPerSite(request: ReadingRequest): SiteShares {
+function sharesPerSite(request: ReadingRequest, fresh: ReadonlySet<number>): SiteShares {
   const { columns, sides, sites, activations } = request;
   const { fit } = sides.apart;
   const roles = GOAL_ROLES.map((role) => {
     const labels = columns.labels[role];
     return { role, classes: labels?.classes ?? 0, values: labels && pickInts(labels.values, fit) };
   });
-  return sites.map((site) => {
+  return sites.map((site, i) => {
+    const known = fresh.has(i) ? undefined : request.like?.reading.shares[i];
+    if (known !== undefined) return known;
     const score = shareScorer(takeRows(activations(site), fit));
     return Object.fromEntries(
       roles.map(({ role, values, classes }) => [
