@@ -21,6 +21,8 @@ export type CliOptions = {
   /** After that long the process is killed and the test fails (default two minutes). */
   readonly timeoutMs?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Told once the process exists; may keep `kill` to send it a signal later. */
+  readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => void;
   /** Told of everything on stderr so far whenever more arrives; may send the process a signal. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 };
@@ -40,6 +42,7 @@ export function runProgram(args: readonly string[], options: CliOptions): Promis
       env: { ...env, NO_COLOR: '1', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    options.onStart?.((signal) => child.kill(signal));
     let stdout = '';
     let stderr = '';
     let late = false;
