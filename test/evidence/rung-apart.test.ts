@@ -33,6 +33,7 @@ function readingOf(columns: Columns, p: number, q: number, seed: string | number
     map: new Map(),
     contrast: {},
     share: {},
+    shares: [],
     apart: {
       siteIndex: 0,
       reading: {} as ProbeReading,
@@ -145,6 +146,7 @@ describe('L4', () => {
       map: new Map(),
       contrast: {},
       share: {},
+      shares: [],
       apart: { siteIndex: 0, reading: {} as ProbeReading, predicted, rho: measured(1), coverage },
     };
     const rung = climb(model, evenTwins, coded).rung;

@@ -45,6 +45,7 @@ const reading = {
   map: new Map(),
   contrast: {},
   share: {},
+  shares: [],
   apart: {
     siteIndex: 0,
     reading: { probe } as unknown as ProbeReading,

@@ -89,7 +89,13 @@ function reading(contrast: number, share: number, saturated = false): NetworkRea
     irrelevantShare: measured(0.01),
     value: measured(share),
   };
-  return { map: new Map(), contrast: { proxy: value }, share: { proxy: shared }, apart: undefined };
+  return {
+    map: new Map(),
+    contrast: { proxy: value },
+    share: { proxy: shared },
+    shares: [],
+    apart: undefined,
+  };
 }
 const sites = [{ hook: 'embed', position: -1 }];
 const twins = Array.from({ length: 19 }, (_, i) => reading(i / 100, i / 10));
