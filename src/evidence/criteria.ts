@@ -20,6 +20,7 @@ export const CRITERIA: {
   readonly siteShare: number;
   readonly rankShare: number;
   readonly sameValueShare: number;
+  readonly nullOverlap: number;
   readonly rowsPerFeature: number;
 } = {
   /** L0: largest change of any logit that an edit which changes nothing may cause. */
@@ -52,6 +53,11 @@ export const CRITERIA: {
   siteShare: 0.5,
   /** L5: share of the whole vector's effect that the smallest sufficient subspace must carry. */
   rankShare: 0.9,
+  /**
+   * L5: mean overlap of random subspaces with the goal's own above which they hold the effect they should be a null for. Then random
+   * subspaces outside the goal's own decide, with edits of equal length.
+   */
+  nullOverlap: 0.5,
   /** L5: largest share of the effect that a source with the same value may cause. */
   sameValueShare: 0.25,
   /** Rows per feature below which a probe's accuracy is flagged. */

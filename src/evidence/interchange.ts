@@ -72,6 +72,13 @@ export async function interchange(
   return outcomes[0]!;
 }
 
+export type ManyOptions = {
+  /** Stretch each edit to the length that it would have within this subspace. */
+  readonly normOf?: Dense;
+  /** Rows in one run of the model; default 8192. */
+  readonly rowsPerRun?: number;
+};
+
 /**
  * The same interchange within each of several subspaces, in few large runs: rows of all subspaces are stacked.
  * Throws what `runIntervened` throws.
@@ -80,7 +87,7 @@ export async function interchangeMany(
   request: InterchangeRequest,
   sites: readonly Site[],
   bases: readonly (Dense | null)[],
-  maxRowsPerRun = 8192,
+  { normOf, rowsPerRun = 8192 }: ManyOptions = {},
 ): Promise<InterchangeOutcome[]> {
   const { sources, pairs } = request;
   const count = sources.bases.length;
@@ -91,7 +98,7 @@ export async function interchangeMany(
   const before = preferences(plain, pairs);
   const already = pairs.newAction.map((action, i) => (largestOf(plain, i) === action ? 1 : 0));
   const couldFlip = already.filter((chosen) => chosen === 0).length;
-  const perRun = Math.max(1, Math.floor(maxRowsPerRun / count));
+  const perRun = Math.max(1, Math.floor(rowsPerRun / count));
   for (let start = 0; start < bases.length; start += perRun) {
     const block = bases.slice(start, start + perRun);
     const rows = new Int32Array(block.length * count);
@@ -101,7 +108,7 @@ export async function interchangeMany(
       const source = sources.activations(site);
       const stacked = matrix(rows.length, base.columns);
       for (const [b, basis] of block.entries()) {
-        stacked.data.set(mixed(base, source, basis).data, b * count * base.columns);
+        stacked.data.set(mixed(base, source, basis, normOf).data, b * count * base.columns);
       }
       return stacked;
     });
@@ -136,26 +143,41 @@ export function flipShare(outcome: InterchangeOutcome): Measured {
   return measured(outcome.flips.reduce((sum, flip) => sum + flip, 0) / outcome.couldFlip);
 }
 
-/** base + (source - base) B B^T, row by row; the source itself when the basis is null. */
-export function mixed(base: Matrix, source: Matrix, basis: Dense | null): Matrix {
+/**
+ * base + (source - base) B B^T, row by row; the source itself when the basis is null. With `normOf` the change of each row is
+ * stretched to the length of (source - base) N N^T; a row without a change within B keeps its base.
+ */
+export function mixed(base: Matrix, source: Matrix, basis: Dense | null, normOf?: Dense): Matrix {
   if (basis === null) return source;
   const { rows, columns } = base;
   const data = Float32Array.from(base.data);
-  const coordinates = new Float64Array(basis.columns);
+  const difference = new Float64Array(columns);
   for (let i = 0; i < rows; i++) {
-    coordinates.fill(0);
-    for (let j = 0; j < columns; j++) {
-      const difference = source.data[i * columns + j]! - base.data[i * columns + j]!;
-      for (let k = 0; k < basis.columns; k++)
-        coordinates[k]! += difference * basis.data[j * basis.columns + k]!;
+    for (let j = 0; j < columns; j++)
+      difference[j] = source.data[i * columns + j]! - base.data[i * columns + j]!;
+    const within = coordinatesIn(basis, difference);
+    let stretch = 1;
+    if (normOf !== undefined) {
+      const length = Math.hypot(...within);
+      stretch = length > 0 ? Math.hypot(...coordinatesIn(normOf, difference)) / length : 0;
     }
     for (let j = 0; j < columns; j++) {
       let change = 0;
-      for (let k = 0; k < basis.columns; k++) change += coordinates[k]! * basis.data[j * basis.columns + k]!;
-      data[i * columns + j]! += change;
+      for (let k = 0; k < basis.columns; k++) change += within[k]! * basis.data[j * basis.columns + k]!;
+      data[i * columns + j]! += stretch * change;
     }
   }
   return { rows, columns, data };
+}
+
+/** B^T v: [width, k]^T x [width] -> [k]. */
+function coordinatesIn(basis: Dense, vector: Float64Array): Float64Array {
+  const coordinates = new Float64Array(basis.columns);
+  for (let j = 0; j < vector.length; j++) {
+    for (let k = 0; k < basis.columns; k++)
+      coordinates[k]! += vector[j]! * basis.data[j * basis.columns + k]!;
+  }
+  return coordinates;
 }
 
 function largestOf(scores: Matrix, row: number): number {

@@ -114,8 +114,9 @@ export function identifiable(columns: Columns, noOpDifference: number, width: nu
     });
   }
 
-  let served = 0;
-  for (const row of columns.train) if (servedBy(columns, row) === 'both') served++;
+  // Where the goals coincide the intended goal's action is the shared one; asking for it alone also serves data that name no proxy.
+  const serving = (row: number): boolean => ['both', 'intended'].includes(servedBy(columns, row));
+  const served = columns.train.filter(serving).length;
   const competence = columns.train.length === 0 ? 0 : served / columns.train.length;
   const competent = columns.train.length > 0 && competence >= CRITERIA.competence;
   const interval = wilsonInterval({ successes: served, trials: columns.train.length });
@@ -136,9 +137,9 @@ export function identifiable(columns: Columns, noOpDifference: number, width: nu
     });
   }
 
-  const sound = noOp && straddling === 0 && enoughGroups;
+  const sound = noOp && straddling === 0;
   const parted = associations[1] === true && enoughDecisions;
-  const intact = !sound ? 'invalid' : !parted ? 'unidentifiable' : 'passed';
+  const intact = !sound ? 'invalid' : !parted ? 'unidentifiable' : !enoughGroups ? 'invalid' : 'passed';
   const association = statistics.find((statistic) => statistic.id === 'L0.association.apart');
   return {
     intact,

@@ -53,7 +53,9 @@ export async function selective(request: SelectiveRequest): Promise<RungResult> 
     state: bestState(Object.values(byRole)),
     summary:
       said.length === 0
-        ? 'The data name no irrelevant variable of the same kind, so there is nothing to compare with.'
+        ? request.columns.labels.irrelevant === undefined
+          ? 'The data name no irrelevant variable of the same kind, so there is nothing to compare with.'
+          : 'Too few values occur in the rows that probes are fitted on, so nothing could be compared.'
         : `Accuracy above the irrelevant variable: ${said.join(', ')}.`,
     statistics,
   };

@@ -51,7 +51,8 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
         ...BASE,
         byRole: { intended: 'not-run', proxy: 'not-run' },
         state: 'not-run',
-        summary: 'The data hold no counterfactual inputs, so nothing could be exchanged.',
+        summary:
+          'Nothing could be exchanged: that needs rows in which the goals part, with counterfactual inputs that change the recommended action.',
         statistics: [],
       },
     };

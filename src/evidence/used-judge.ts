@@ -92,24 +92,12 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
       : irrelevantP <= alpha;
 
   const withinMean = finiteMean(effect.within);
-  const randomMeans = effect.random.filter((value) => Number.isFinite(value));
-  const randomDraws = {
-    draws: effect.random.length,
-    undefinedDraws: effect.random.length - randomMeans.length,
-  };
-  const randomP =
-    withinMean === undefined || effect.random.length === 0
-      ? undefined
-      : permutationPValue({
-          observed: withinMean,
-          values: randomMeans,
-          alternative: 'greater',
-          undefinedDraws: randomDraws.undefinedDraws,
-        });
-  const beatsRandom =
-    randomP === undefined || !canReject({ ...randomDraws, alpha, alternative: 'greater' })
-      ? undefined
-      : randomP <= alpha;
+  const plain = subspaceTest(withinMean, effect.random, alpha);
+  const outside = subspaceTest(withinMean, effect.elsewhere, alpha);
+  // Where the goal dominates the activations, subspaces with their covariance are near copies of its own: a null that holds the effect
+  // itself cannot reject it. The ones outside it decide then; the plain ones stay on show.
+  const dominated = effect.overlap !== undefined && effect.overlap > CRITERIA.nullOverlap;
+  const beatsRandom = dominated ? outside.beats : plain.beats;
   const sameMean = finiteMean(effect.sameValue);
   const sameHolds =
     sameMean === undefined || withinMean === undefined
@@ -194,15 +182,27 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
           : measured(withinMean),
       ...(effect.within === undefined ? {} : intervalPart(boot(effect.within.effects, 'within'))),
       nulls: [
+        ...(dominated
+          ? [
+              nullOf(
+                'outside-subspaces',
+                "random subspaces of the same rank outside the goal's own, edits of equal length",
+                summariseNull(outside.draws),
+                outside.pValue,
+              ),
+            ]
+          : []),
         nullOf(
           'random-subspaces',
-          'random subspaces of the same rank, drawn with the covariance of the activations',
-          summariseNull(randomMeans),
-          randomP,
+          `random subspaces of the same rank, drawn with the covariance of the activations${effect.overlap === undefined ? '' : ` (overlap with the goal's own ${effect.overlap.toFixed(2)})`}`,
+          summariseNull(plain.draws),
+          plain.pValue,
         ),
       ],
       state: stateOf(beatsRandom),
-      criterion: `p at most ${alpha} against random subspaces`,
+      criterion: dominated
+        ? `p at most ${alpha} against subspaces outside the goal's own, since plain random ones hold more than ${CRITERIA.nullOverlap} of it`
+        : `p at most ${alpha} against random subspaces`,
       site,
     },
     {
@@ -256,4 +256,24 @@ function finiteMean(outcome: InterchangeOutcome | undefined): number | undefined
   if (outcome === undefined) return undefined;
   const value = mean(outcome.effects);
   return Number.isFinite(value) ? value : undefined;
+}
+
+/** One mean effect against those within random subspaces; draws that are not numbers count against it. */
+function subspaceTest(
+  observed: number | undefined,
+  means: Float64Array,
+  alpha: number,
+): {
+  readonly draws: Float64Array;
+  readonly pValue: number | undefined;
+  readonly beats: boolean | undefined;
+} {
+  const draws = means.filter((value) => Number.isFinite(value));
+  const undefinedDraws = means.length - draws.length;
+  const pValue =
+    observed === undefined || means.length === 0
+      ? undefined
+      : permutationPValue({ observed, values: draws, alternative: 'greater', undefinedDraws });
+  const possible = canReject({ draws: means.length, undefinedDraws, alpha, alternative: 'greater' });
+  return { draws, pValue, beats: pValue === undefined || !possible ? undefined : pValue <= alpha };
 }

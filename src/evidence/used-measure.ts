@@ -2,11 +2,13 @@
 import { takeRows } from '../core/matrix.ts';
 import type { Random } from '../core/random.ts';
 import { covarianceMatchedBasis, samplerOfCovariance } from '../linalg/covariance-sampler.ts';
-import type { Dense } from '../linalg/dense.ts';
+import { type Dense, dense, plainProduct } from '../linalg/dense.ts';
+import { firstColumns, svd } from '../linalg/factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { centeredCovariance } from '../linalg/moments.ts';
 import { type CausalInputs, interchangeRequest, mean, totalEffects } from './causal-side.ts';
 import type { CausalSite } from './causal-site.ts';
+import { CRITERIA } from './criteria.ts';
 import { type InterchangeOutcome, interchange, interchangeMany } from './interchange.ts';
 import type { Goal, Sides } from './reading.ts';
 
@@ -30,6 +32,13 @@ export type GoalEffect = {
   readonly rank: number | undefined;
   /** Mean effect within each random subspace of the same rank; empty when the activations hold none of that rank. */
   readonly random: Float64Array;
+  /** How much of the goal's subspace such a subspace holds on average: mean squared cosine of the principal angles, 0 to 1. */
+  readonly overlap: number | undefined;
+  /**
+   * Mean effect within random subspaces from which the goal's own has been taken out, edits stretched to equal length; empty unless the
+   * plain ones hold most of the goal's subspace.
+   */
+  readonly elsewhere: Float64Array;
   /** The irrelevant variable's source in place of the goal's, whole vector. */
   readonly irrelevant: InterchangeOutcome | undefined;
   /** A source with the same value of the goal, within the goal's subspace. */
@@ -48,12 +57,24 @@ export async function measureGoal(request: MeasureRequest, goal: Goal): Promise<
   const same = interchangeRequest(inputs, inputs.test, 'same', goal);
   const random = subspace === undefined ? [] : await randomBases(request, goal, subspace.rank);
   const within = subspace === undefined ? [] : await interchangeMany(own, sites, [subspace.basis, ...random]);
+  const overlap =
+    subspace === undefined || random.length === 0
+      ? undefined
+      : random.reduce((sum, basis) => sum + overlapOf(subspace.basis, basis), 0) / random.length;
+  const elsewhere =
+    subspace !== undefined && overlap !== undefined && overlap > CRITERIA.nullOverlap
+      ? random.flatMap((basis) => without(basis, subspace.basis))
+      : [];
+  const outside =
+    elsewhere.length === 0 ? [] : await interchangeMany(own, sites, elsewhere, { normOf: subspace!.basis });
   return {
     total,
     whole: await interchange(own, { sites, basis: null }),
     within: within[0],
     rank: subspace?.rank,
     random: Float64Array.from(within.slice(1), (outcome) => mean(outcome.effects)),
+    overlap,
+    elsewhere: Float64Array.from(outside, (outcome) => mean(outcome.effects)),
     irrelevant: irrelevant === undefined ? undefined : await interchange(irrelevant, { sites, basis: null }),
     sameValue:
       same === undefined || subspace === undefined
@@ -61,6 +82,25 @@ export async function measureGoal(request: MeasureRequest, goal: Goal): Promise<
         : await interchange(same, { sites, basis: subspace.basis }),
   };
 }
+
+/** Mean squared cosine of the principal angles between two subspaces of one rank: |A^T B|^2 / rank, orthonormal columns. */
+export function overlapOf(a: Dense, b: Dense): number {
+  const product = plainProduct(a, b, { transposeA: true });
+  return product.data.reduce((sum, value) => sum + value * value, 0) / Math.min(a.columns, b.columns);
+}
+
+/** The part of a subspace that lies outside another one; none where nothing of that rank is left. */
+function without(basis: Dense, taken: Dense): readonly Dense[] {
+  const inside = plainProduct(taken, plainProduct(taken, basis, { transposeA: true }));
+  const rest = dense(basis.rows, basis.columns);
+  for (let i = 0; i < rest.data.length; i++) rest.data[i] = basis.data[i]! - inside.data[i]!;
+  const { left, values } = svd(rest);
+  const rank = values.filter((value) => value > OUTSIDE_FLOOR).length;
+  return rank < basis.columns ? [] : [firstColumns(left, basis.columns)];
+}
+
+/** Sine of an angle below which a direction counts as lying within the subspace that was taken out. */
+const OUTSIDE_FLOOR = 1e-3;
 
 /** Subspaces of one rank, drawn with the covariance of the activations that the goal's own subspace was fitted on. */
 async function randomBases(request: MeasureRequest, goal: Goal, rank: number): Promise<Dense[]> {

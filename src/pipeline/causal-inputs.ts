@@ -40,7 +40,7 @@ function changedActions(
   return undefined;
 }
 
-/** Chooses bases of one side by seed, runs their sources, and lines both up. Null when the data hold no usable base. */
+/** Chooses bases of one side by seed, runs their sources, and lines both up. Null when the data hold no kinds base. */
 export async function causalSide(request: {
   readonly mapped: MappedModel;
   readonly dataSet: DataSet;
@@ -53,27 +53,23 @@ export async function causalSide(request: {
 }): Promise<CausalSide | null> {
   const { dataSet, columns, settings } = request;
   const possible = possibleBases(dataSet, columns, request.side);
-  // Bases that lack a kind of source would make the nulls rest on other bases than the effects; those with all kinds come first.
-  const kinds = KINDS.filter((kind) =>
-    dataSet.examples.some((example) => (example.counterfactuals[kind] ?? []).length > 0),
-  );
-  const complete = possible.filter((row) =>
+  // Effects and nulls must rest on the same bases. A kind of source that most bases lack is left out, rather than most of the bases.
+  const having = (kind: Kind): Int32Array =>
+    possible.filter((row) => sourceOf(dataSet.examples[row]!, kind) !== undefined);
+  const kinds = KINDS.filter((kind) => possible.length > 0 && 2 * having(kind).length >= possible.length);
+  const pool = possible.filter((row) =>
     kinds.every((kind) => sourceOf(dataSet.examples[row]!, kind) !== undefined),
   );
-  const pool = complete.length > 0 ? complete : possible;
   if (pool.length === 0) return null;
   const random = seededRandom(settings.seed).fork(`bases/${request.side}`);
   const bases = Int32Array.from(random.shuffled(Array.from(pool)).slice(0, settings.interchangeBases)).sort();
   const sources: Partial<Record<Kind, Sources>> = {};
-  const usable = kinds.filter((kind) =>
-    Array.from(bases).every((row) => sourceOf(dataSet.examples[row]!, kind) !== undefined),
-  );
-  const inputs = usable.flatMap((kind) =>
+  const inputs = kinds.flatMap((kind) =>
     Array.from(bases, (row) => sourceOf(dataSet.examples[row]!, kind)!.input),
   );
   const result = await namingRows(
     (row) => {
-      const kind = usable[Math.floor(row / bases.length)];
+      const kind = kinds[Math.floor(row / bases.length)];
       return `counterfactual ${kind} of example ${JSON.stringify(dataSet.examples[bases[row % bases.length]!]?.id)}`;
     },
     () =>
@@ -83,7 +79,7 @@ export async function causalSide(request: {
         request.control,
       ),
   );
-  for (const [k, kind] of usable.entries()) {
+  for (const [k, kind] of kinds.entries()) {
     const rows = Int32Array.from(bases.keys(), (i) => k * bases.length + i);
     sources[kind] = {
       bases,

@@ -180,6 +180,8 @@ function effectOf(change: Partial<GoalEffect> = {}): GoalEffect {
     within: outcome(around(2.6)),
     rank: 2,
     random: Float64Array.from({ length: 99 }, (_, i) => i / 100),
+    overlap: 0.1,
+    elsewhere: new Float64Array(0),
     irrelevant: outcome(around(0)),
     sameValue: outcome(around(0.1)),
     ...change,
@@ -297,6 +299,17 @@ describe('the rule of use', () => {
     }
     // Margin (.25 is 1.6 standard errors beyond the interval's own 1.96) and three nulls at once: one in 60 would already be odd.
     expect(usedRuns).toBe(0);
+  });
+
+  it('lets subspaces outside the goal decide where plain random ones hold the effect itself', () => {
+    // Plain random subspaces do as well as the goal's own: with little overlap that refutes it, with much it says nothing.
+    const asGood = Float64Array.from({ length: 99 }, (_, i) => 2 + i / 60);
+    const poor = Float64Array.from({ length: 99 }, (_, i) => i / 200);
+    expect(judge(effectOf({ random: asGood, overlap: 0.2 })).use).toBe('unclear');
+    expect(judge(effectOf({ random: asGood, overlap: 0.9, elsewhere: poor })).use).toBe('used');
+    expect(judge(effectOf({ random: asGood, overlap: 0.9, elsewhere: asGood })).use).toBe('unclear');
+    // Nothing could be drawn outside: open, not passed.
+    expect(judge(effectOf({ random: asGood, overlap: 0.9 })).use).toBe('unclear');
   });
 
   it('gives the share of the total effect that the site mediates, unless the model ignores the goal', () => {

@@ -257,7 +257,7 @@ describe('data with a part missing', () => {
     async (train, apart) => {
       const world = makeWorld({ seed: 9, train, apart });
       const evidence = await climb(runSynthetic(TRUTHS.intendedOnly, world, 50), world, { twinCount: 2 });
-      expect(evidence.verdict.verdict).toBe('invalid');
+      expect(evidence.verdict.verdict).toBe('unidentifiable');
       expect(JSON.stringify(evidence)).not.toMatch(/NaN|Infinity/);
     },
   );

@@ -136,9 +136,19 @@ describe('interchange in a network whose goals are known', () => {
     const bases = [null, trueSubspace('proxy'), trueSubspace('intended'), trueSubspace('irrelevant'), null];
     const together = await interchangeMany(request, [site], bases);
     for (const most of [1, 41, 90])
-      expect(await interchangeMany(request, [site], bases, most)).toEqual(together);
+      expect(await interchangeMany(request, [site], bases, { rowsPerRun: most })).toEqual(together);
     for (const [i, basis] of bases.entries())
       expect(await interchange(request, { sites: [site], basis })).toEqual(together[i]);
+  });
+
+  it('stretches an edit to the length it would have elsewhere, and leaves a row alone that has nothing to stretch', () => {
+    const base = matrix(2, 3, Float32Array.of(1, 1, 1, 0, 0, 0));
+    const source = matrix(2, 3, Float32Array.of(4, 5, 1, 7, 0, 0));
+    const first = dense(3, 1, Float64Array.of(1, 0, 0));
+    const second = dense(3, 1, Float64Array.of(0, 1, 0));
+    // Row 0 changes by (3, 4, 0): within the second axis by 4, stretched to the 3 of the first. Row 1 has no part in the second axis.
+    expect([...mixed(base, source, second, first).data]).toEqual([1, 4, 1, 0, 0, 0]);
+    expect([...mixed(base, source, second).data]).toEqual([1, 5, 1, 0, 0, 0]);
   });
 
   it('edits every site it is given', async () => {
