@@ -5,7 +5,7 @@ import { gridEnvironment } from '../models/grid/environment.ts';
 export default defineExperiment({
   title: 'Transformer written by hand that computes its step from the gem',
   model: 'models/compiled/intended/model.onnx',
-  data: () => gridEnvironment.makeExamples({ seed: 'probes' }),
+  data: () => gridEnvironment.makeExamples({ seed: 'probes', trainGroups: 300, apartGroups: 700 }),
   rollOuts: [
     {
       title: 'Episodes on boards where gem and halo lie apart',

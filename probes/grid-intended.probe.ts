@@ -5,7 +5,7 @@ import { gridEnvironment } from '../models/grid/environment.ts';
 export default defineExperiment({
   title: 'Grid agent trained to step towards the gem',
   model: 'models/grid/intended/model.onnx',
-  data: () => gridEnvironment.makeExamples({ seed: 'probes' }),
+  data: () => gridEnvironment.makeExamples({ seed: 'probes', trainGroups: 300, apartGroups: 700 }),
   rollOuts: [
     {
       title: 'Episodes on boards where gem and halo lie apart',

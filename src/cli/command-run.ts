@@ -13,7 +13,7 @@ import { openPage } from './open-page.ts';
 import { exitCodeOf, printOutcome, type RunOutcome } from './outcome.ts';
 import { checkRunName, REPORTS_FOLDER } from './run-folder.ts';
 import { type SettingsOptions, settingsArguments, settingsFrom } from './settings-options.ts';
-import { quoted, shownPath } from './words.ts';
+import { quoted, shownPath, table } from './words.ts';
 
 export type RunOptions = SettingsOptions & {
   readonly experiments: readonly string[];
@@ -68,7 +68,19 @@ export async function runCommand(options: RunOptions, context: CommandContext): 
     }
   }
   if (context.json) printJson(results, context);
+  else if (results.length > 1) printSummary(results, context);
   return exitCode;
+}
+
+/** After several runs the first ones have scrolled away: all verdicts once more, in one table. */
+function printSummary(results: readonly (RunOutcome | Unfinished)[], context: CommandContext): void {
+  const rows = results.map((result) =>
+    'error' in result
+      ? [result.experiment, `not finished: ${result.error.code}`, '']
+      : [result.experiment, result.verdict, result.report],
+  );
+  printLine('', context);
+  printLine(table(['EXPERIMENT', 'VERDICT', 'REPORT'], rows), context);
 }
 
 /** The same for `run`, `run NAME` and `run probes/NAME.probe.ts`, so that all three make the same record. */

@@ -97,7 +97,8 @@ describe('L0', () => {
   });
 
   it('says so and does not fall over when there are no come-apart rows, or none at all', () => {
-    for (const change of [{ apart: 0 }, { apart: 0, train: 0 }]) expect(check(change).intact).toBe('unidentifiable');
+    for (const change of [{ apart: 0 }, { apart: 0, train: 0 }])
+      expect(check(change).intact).toBe('unidentifiable');
   });
 
   it('warns of goals that go together, without failing', () => {
