@@ -10,7 +10,8 @@ import { flipShare, type InterchangeOutcome, interchange, interchangeMany } from
 import { occurring, type ProbeReading } from './probe-map.ts';
 import { GOALS, type Goal, type NetworkReading, type Sides } from './reading.ts';
 import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
-import { intervalPart } from './statistic.ts';
+import type { Interval } from './resample-interval.ts';
+import { intervalNull, intervalPart } from './statistic.ts';
 
 type Grid = readonly (readonly (number | null)[])[];
 
@@ -150,15 +151,24 @@ export async function interchangeCurves(request: {
         outcome: InterchangeOutcome,
         scope: InterchangePoint['scope'],
         rank: number | null,
+        irrelevant?: InterchangeOutcome,
       ): InterchangePoint =>
         describe(
           request,
           outcome,
           { role, hook, position: inputs.readout, scope, rank },
           role === 'irrelevant' ? undefined : total,
+          irrelevant,
         );
-      points.push(point(await interchange(own, { sites: [site], basis: null }), 'one-site', null));
-      points.push(point(await interchange(own, { sites: onward, basis: null }), 'from-here-on', null));
+      // The irrelevant variable's sources, measured by the goal's own pair of actions: what any exchange of this size would do.
+      const control =
+        role === 'irrelevant' ? undefined : interchangeRequest(inputs, inputs.test, 'irrelevant', role);
+      for (const [scope, sites] of [['one-site', [site]] as const, ['from-here-on', onward] as const]) {
+        const outcome = await interchange(own, { sites, basis: null });
+        const instead =
+          control === undefined ? undefined : await interchange(control, { sites, basis: null });
+        points.push(point(outcome, scope, null, instead));
+      }
       if (role === 'irrelevant') continue;
       const bases = goalBases(inputs, request.columns, request.sides, site, role, request.ranks) ?? [];
       const outcomes = await interchangeMany(own, [site], bases);
@@ -174,14 +184,18 @@ function describe(
   outcome: InterchangeOutcome,
   place: Pick<InterchangePoint, 'role' | 'hook' | 'position' | 'scope' | 'rank'>,
   total: Float64Array | undefined,
+  irrelevant: InterchangeOutcome | undefined,
 ): InterchangePoint {
   const effect = mean(outcome.effects);
-  const interval = clusterBootstrapMean({
-    groups: request.inputs.test.groups,
-    values: outcome.effects,
-    draws: request.bootstrapDraws,
-    random: request.random.fork(`curve/${place.role}/${place.hook}/${place.scope}/${place.rank ?? 'whole'}`),
-  });
+  const stream = `curve/${place.role}/${place.hook}/${place.scope}/${place.rank ?? 'whole'}`;
+  const intervalOf = (values: Float64Array): Interval =>
+    clusterBootstrapMean({
+      groups: request.inputs.test.groups,
+      values,
+      draws: request.bootstrapDraws,
+      random: request.random.fork(stream),
+    });
+  const interval = intervalOf(outcome.effects);
   const totalMean = total === undefined ? 0 : mean(total);
   return {
     ...place,
@@ -192,6 +206,16 @@ function describe(
         ? undefinedBecause('the total effect is near zero')
         : measured(effect / totalMean),
     interchangeAccuracy: flipShare(outcome),
-    nulls: [],
+    nulls:
+      irrelevant === undefined
+        ? []
+        : [
+            intervalNull(
+              'irrelevant-swapped',
+              'the irrelevant variable exchanged instead',
+              intervalOf(irrelevant.effects),
+              undefined,
+            ),
+          ],
   };
 }
