@@ -1,5 +1,6 @@
 /** @file record: the zod schema of run.json, held to the type at compile time, and the JSON schema made from it. */
 import { z } from 'zod';
+import { exactly } from './exact-form.ts';
 import { RECORD_SCHEMA, type RunRecord } from './record.ts';
 import { roleForm, rungForm, verdictForm } from './schema-evidence.ts';
 import {
@@ -109,18 +110,8 @@ const form = z.strictObject({
   timings: timingsForm,
 });
 
-type Frozen<T> = T extends readonly (infer U)[]
-  ? readonly Frozen<U>[]
-  : T extends object
-    ? { readonly [K in keyof T]: Frozen<T[K]> }
-    : T;
-type Written = Frozen<z.output<typeof form>>;
-// Both ways: a field that only the type has would be refused on reading, one that only the schema has would stay unread.
-type Same = [RunRecord] extends [Written] ? ([Written] extends [RunRecord] ? true : never) : never;
-const typeAndSchemaAgree: Same = true;
-
 /** Strict: unknown fields, NaN and infinities are errors. Parsing copies; it does not check references between fields. */
-export const runRecordSchema: z.ZodType<RunRecord> = typeAndSchemaAgree && form;
+export const runRecordSchema: z.ZodType<RunRecord> = exactly<RunRecord>()(form);
 
 /** The published JSON schema (draft 2020-12) of run.json; `src/record/run.schema.json` holds its bytes. */
 export function recordJsonSchema(): string {
