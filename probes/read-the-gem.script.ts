@@ -1,8 +1,8 @@
 /**
  * An experiment as a plain script: capture, fit, score. Run it with `npx tsx probes/read-the-gem.script.ts`.
  *
- * It asks, for every layer, how well a linear probe reads the cell of the gem and the cell of a rock that nobody needs. The difference is
- * what training put there; either number alone says nothing, since an untrained network reads both.
+ * It asks, for every layer, how well a linear probe reads the cell of the gem and the cell of a rock that nobody needs. Either
+ * number alone says nothing, since an untrained network reads both; the audit adds such networks (its twins) and the causal tests.
  */
 import {
   balancedAccuracy,

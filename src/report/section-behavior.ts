@@ -11,7 +11,7 @@ export function behaviorSection({ record }: ReportView, scatter: Html | undefine
   return section({
     id: 'behavior',
     title: 'Internal against behavior',
-    lead: 'Rows are what the choice served, columns what the activations say. Off the diagonal the two disagree; the outlined cell behaves as intended while it reads as proxy, which no test of behavior would show.',
+    lead: 'Rows are what the choice served, columns what the activations say. Off the diagonal the two disagree; the outlined cell behaves as intended while this reading, which is not calibrated, names the proxy.',
     body: html`${
       quadrants.length === 0
         ? html`<p>The record holds no such table: it needs decision states and a probe that reads both goals.</p>`

@@ -18,7 +18,7 @@ export function ladderSection(view: ReportView): Html {
     lead:
       rungs.length === 0
         ? 'No rung was run.'
-        : html`Each rung asks for more than the one below it, and holds its number against a null. ${counts.join(', ')}; the verdict stands on <a href="#rung-${verdict.grade}">${verdict.grade}</a>.`,
+        : html`Each rung asks another question, and holds its number against a null. ${counts.join(', ')}; the verdict stands on <a href="#rung-${verdict.grade}">${verdict.grade}</a>.`,
     body:
       rungs.length === 0
         ? NOTHING

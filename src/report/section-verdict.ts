@@ -14,8 +14,8 @@ export function verdictSection(view: ReportView): Html {
   return html`<section id="verdict" class="verdict verdict-${verdict.verdict}" aria-labelledby="verdict-heading">
 <p class="question">${outside(question)}</p>
 <h2 id="verdict-heading"><span class="visually-hidden">Verdict: </span>${HEADLINES[verdict.verdict]}</h2>
-<p class="chips"><span class="chip chip-grade" title="Highest rung reached on the way to what is claimed">Grade ${verdict.grade}${
-    rung !== undefined && html`\u2002${outside(rung.title)}`
+<p class="chips"><span class="chip chip-grade" title="Highest rung reached on the way to what is claimed">${rung?.state === 'passed' ? 'Grade' : 'Decided at'} ${verdict.grade}${
+    rung?.state === 'passed' && html`\u2002${outside(rung.title)}`
   }</span>${
     verdict.provisional &&
     html`<span class="chip chip-provisional">Provisional${pending.length > 0 && ` until ${pending.join(', ')} ${pending.length === 1 ? 'is' : 'are'} run`}</span>`

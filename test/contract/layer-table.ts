@@ -87,7 +87,7 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
     packages: ['node:child_process', 'node:fs', 'node:fs/promises', 'node:path', 'node:url', 'node:util'],
   },
   index: { owns: 'the door for scripts', layers: '*', packages: [] },
-  cli: { owns: 'arguments, progress, files, exit codes, watch, view', layers: '*', packages: '*' },
+  cli: { owns: 'arguments, progress, files, exit codes, view', layers: '*', packages: '*' },
 };
 
 /** The table as ARCHITECTURE.md shows it; the contract test holds the page against this text. */

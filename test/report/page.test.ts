@@ -104,7 +104,7 @@ describe.skipIf(SKIP_BROWSER)('the report in a browser', () => {
       'Probes are fitted on 8.1 rows per feature',
       'behaves',
       'silent',
-      'Each rung asks for more',
+      'Each rung asks another question',
       'All 4 statistics',
       'mesascope run probes/grid-proxy.probe.ts',
       'onnxruntime-node',

@@ -191,7 +191,11 @@ function mountChoices(one, place) {
 
 /** Earliest hook that carries nine tenths of the largest effect: later ones pass it on and tell less. @param {Table} table */
 function tellingHook(table) {
-  const effects = numbers(table.column('effect_nats'));
+  // From here on, the first hook carries everything by construction; only exchanges at one site tell where the effect arises.
+  const scopes = texts(table.column('scope'));
+  const effects = numbers(table.column('effect_nats')).map((effect, i) =>
+    scopes[i] === 'one-site' ? effect : null,
+  );
   const largest = Math.max(...effects.map((effect) => effect ?? Number.NEGATIVE_INFINITY));
   const first = effects.findIndex((effect) => effect !== null && effect >= 0.9 * largest);
   return first < 0 ? undefined : texts(table.column('hook'))[first];
