@@ -29,9 +29,17 @@ export function choiceOutput(model: Model): ChoiceOutput {
  */
 export function copyChoices(
   logits: TensorValue,
-  copy: { readonly choices: readonly number[]; readonly rows: Int32Array; readonly into: Float32Array },
+  copy: {
+    readonly choices: readonly number[];
+    readonly rows: Int32Array;
+    readonly into: Float32Array;
+    /** Vectors per batch row, of which the first one is copied; default 1. */
+    readonly vectors?: number;
+    /** Where the probability of all choices together goes, by the same rows. */
+    readonly mass?: Float64Array;
+  },
 ): void {
-  const { choices, rows, into } = copy;
+  const { choices, rows, into, vectors = 1, mass } = copy;
   const columns = logits.dims.at(-1) ?? 0;
   if (logits.type !== 'float32' && logits.type !== 'float64') {
     throw new MesascopeError(
@@ -52,7 +60,24 @@ export function copyChoices(
   }
   for (let i = 0; i < rows.length; i++) {
     for (let c = 0; c < choices.length; c++) {
-      into[rows[i]! * choices.length + c] = logits.data[i * columns + choices[c]!]!;
+      into[rows[i]! * choices.length + c] = logits.data[i * vectors * columns + choices[c]!]!;
     }
+    if (mass !== undefined) mass[rows[i]!] = massOf(logits.data, i * vectors * columns, columns, choices);
   }
+}
+
+/** Softmax over one vector of logits, summed over the choices; 0 to 1. */
+function massOf(
+  logits: Float32Array | Float64Array,
+  from: number,
+  columns: number,
+  choices: readonly number[],
+): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let j = from; j < from + columns; j++) largest = Math.max(largest, logits[j]!);
+  let all = 0;
+  for (let j = from; j < from + columns; j++) all += Math.exp(logits[j]! - largest);
+  let chosen = 0;
+  for (const choice of new Set(choices)) chosen += Math.exp(logits[from + choice]! - largest);
+  return chosen / all;
 }

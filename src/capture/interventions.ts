@@ -23,6 +23,8 @@ export type InterventionSetup = {
   readonly readout: number;
   /** Indices on the last axis of the first output; at least one. */
   readonly choices: readonly number[];
+  /** Hooks whose values at the edited position are read in the same run, after the edits; `observe` then shows them. */
+  readonly observe?: readonly string[];
   /** Default `all`; `basic` and `disabled` give the bits of the model without edits where nothing changes. */
   readonly optimization?: OptimizationLevel;
 };
@@ -49,8 +51,19 @@ export type Interventions = {
    * `CHOICE_RANGE`, `RUN_FAILED`, `ABORTED`.
    */
   run(request: InterventionRun, control?: RunControl): Promise<Matrix>;
+  /** The same, with what else the run shows. */
+  observe(request: InterventionRun, control?: RunControl): Promise<ObservedRun>;
   /** The session belongs to the model and stays in its pool; afterwards `run` must not be called. */
   close(): Promise<void>;
+};
+
+export type ObservedRun = {
+  /** [run rows, choices]. */
+  readonly choiceLogits: Matrix;
+  /** Probability of all choices together among everything the model could say, per run row, 0 to 1. */
+  readonly choiceMass: Float64Array;
+  /** One per hook of `setup.observe`: its value at the edited position, [run rows, width]. */
+  readonly hidden: readonly Matrix[];
 };
 
 /** Fastest on a 2-layer, 64-wide decoder: four times as many took more than twice as long per row. */
@@ -73,17 +86,19 @@ export async function openInterventions(model: Model, setup: InterventionSetup):
   // Scripts run many edits over one list of inputs; encoding it each time would cost more than a small model's run.
   const encodings = new WeakMap<readonly ModelInput[], Encoded>();
   let open = true;
+  const observe = async (request: InterventionRun, control: RunControl): Promise<ObservedRun> => {
+    if (!open) throw new MesascopeError('INTERNAL', 'closed interventions were run');
+    let encoded = encodings.get(request.inputs);
+    if (encoded === undefined) {
+      encoded = encode(model, request.inputs, setup.mapping);
+      encodings.set(request.inputs, encoded);
+    }
+    const checked = checkedRun(job, request, encoded);
+    return model.sessions.use(job.key, job.plan, (session) => runAll({ job, checked, session, control }));
+  };
   return {
-    async run(request, control = {}) {
-      if (!open) throw new MesascopeError('INTERNAL', 'closed interventions were run');
-      let encoded = encodings.get(request.inputs);
-      if (encoded === undefined) {
-        encoded = encode(model, request.inputs, setup.mapping);
-        encodings.set(request.inputs, encoded);
-      }
-      const checked = checkedRun(job, request, encoded);
-      return model.sessions.use(job.key, job.plan, (session) => runAll({ job, checked, session, control }));
-    },
+    run: async (request, control = {}) => (await observe(request, control)).choiceLogits,
+    observe: (request, control = {}) => observe(request, control),
     async close() {
       open = false;
     },
@@ -106,20 +121,26 @@ type PlannedEdits = {
   readonly plan: SessionPlan;
   readonly layouts: readonly EditLayout[];
   readonly outputValue: string;
+  /** Values of the observed hooks, and their widths where the graph tells. */
+  readonly observed: readonly { readonly value: string; readonly hook: string }[];
 };
 
 function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
   const sites = setup.edits.map(({ hook }) => siteOf(model, hook));
   const output = choiceOutput(model);
   const edits = setup.edits.map(({ kind }, i) => ({ value: sites[i]!.value, kind, id: `edit-${i}` }));
+  const observed = (setup.observe ?? []).map((hook) => observedHook(model, hook));
   const request = {
-    outputs: [{ value: output.value, pick: output.positions ? ('positions' as const) : ('all' as const) }],
+    outputs: [
+      { value: output.value, pick: output.positions ? ('positions' as const) : ('all' as const) },
+      ...observed.map(({ value }) => ({ value, pick: 'positions' as const })),
+    ],
     edits,
     keepModelOutputs: false,
   };
   return {
     setup,
-    key: { edits, output },
+    key: { edits, output, observed },
     plan: { steps: [() => request], optimization: setup.optimization ?? 'all' },
     layouts: sites.map((site, i) => {
       const split = splitWidth(model, site);
@@ -135,7 +156,19 @@ function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
       return { positions: site.positions, width, split };
     }),
     outputValue: output.value,
+    observed,
   };
+}
+
+/** A hook that can be read at one position as one vector. Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`. */
+function observedHook(model: Model, hook: string): { readonly value: string; readonly hook: string } {
+  const site = siteOf(model, hook);
+  if (!site.positions || splitWidth(model, site) !== undefined) {
+    throw new MesascopeError('HOOK_UNAVAILABLE', `hook ${hook} holds no single vector per position to read`, {
+      facts: { hook },
+    });
+  }
+  return { value: site.value, hook };
 }
 
 function checkedRun(job: PlannedEdits, request: InterventionRun, encoded: Encoded): CheckedRun {
@@ -187,13 +220,16 @@ async function runAll(work: {
   readonly checked: CheckedRun;
   readonly session: OpenSession;
   readonly control: RunControl;
-}): Promise<Matrix> {
+}): Promise<ObservedRun> {
   const { job, checked, session, control } = work;
   const { encoded, inputRows, position } = checked;
   const { choices, readout } = job.setup;
   const graph = session.instrumented[0]!;
-  const fetch = graph.outputNames.get(job.outputValue)!;
+  const names = [job.outputValue, ...job.observed.map(({ value }) => value)];
+  const fetch = names.map((name) => graph.outputNames.get(name)!);
   const result = matrix(inputRows.length, choices.length);
+  const mass = new Float64Array(inputRows.length);
+  const hidden: Matrix[] = [];
   const { batches } = batchByLength(encoded, { maxRows: MAX_ROWS, maxTokens: checked.maxTokens }, inputRows);
   let done = 0;
   control.onProgress?.({ kind: 'stage-start', stage: STAGE, unit: 'rows', total: inputRows.length });
@@ -209,16 +245,57 @@ async function runAll(work: {
       const at = positions ? positionIn(length, position, example) : undefined;
       addEditFeeds(feeds, edit, { checked, batch, rows: fed.length, at, length, edit: i, split });
     }
+    // The read-out first, so that the choices are always the first vector of a row.
+    const picked: number[] = [];
     if (graph.positionsInput !== undefined) {
-      feeds[graph.positionsInput] = positionFeed(fed.length, [positionIn(length, readout, example)]);
+      picked.push(positionIn(length, readout, example));
+      const at = job.observed.length > 0 ? positionIn(length, position, example) : picked[0]!;
+      if (at !== picked[0]) picked.push(at);
+      feeds[graph.positionsInput] = positionFeed(fed.length, picked);
     }
-    const outputs = await session.session.run(feeds, [fetch]);
-    copyChoices(outputs[fetch]!, { choices, rows: batch, into: result.data });
+    const outputs = await session.session.run(feeds, fetch);
+    const logits = outputs[fetch[0]!]!;
+    const vectors = logits.dims.length === 3 ? picked.length : 1;
+    copyChoices(logits, { choices, rows: batch, into: result.data, vectors, mass });
+    for (const [o] of job.observed.entries()) {
+      const value = outputs[fetch[o + 1]!]!;
+      const width = value.dims.at(-1) ?? 0;
+      hidden[o] ??= matrix(inputRows.length, width);
+      copyVectors(value, { rows: batch, into: hidden[o], vector: picked.length - 1, vectors: picked.length });
+    }
     done += batch.length;
     control.onProgress?.({ kind: 'stage-progress', stage: STAGE, done, total: inputRows.length });
     // A run blocks the event loop; here a signal handler gets its turn.
     await new Promise((resume) => setImmediate(resume));
   }
   control.onProgress?.({ kind: 'stage-end', stage: STAGE, durationMs: performance.now() - started });
-  return result;
+  return {
+    choiceLogits: result,
+    choiceMass: mass,
+    hidden: job.observed.map((_, o) => hidden[o] ?? matrix(0, 0)),
+  };
+}
+
+/** Copies one of the `vectors` picked in each batch row of value [batch, vectors, width] to row `rows[i]` of `into`. */
+function copyVectors(
+  value: TensorValue,
+  copy: {
+    readonly rows: Int32Array;
+    readonly into: Matrix;
+    readonly vector: number;
+    readonly vectors: number;
+  },
+): void {
+  const { rows, into, vector, vectors } = copy;
+  const width = into.columns;
+  if (value.type !== 'float32' && value.type !== 'float64') {
+    throw new MesascopeError(
+      'MODEL_UNSUPPORTED',
+      `an observed hook has type ${value.type}, not a float type`,
+    );
+  }
+  for (let i = 0; i < rows.length; i++) {
+    const from = (i * vectors + vector) * width;
+    into.data.set(value.data.subarray(from, from + width), rows[i]! * width);
+  }
 }

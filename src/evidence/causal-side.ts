@@ -3,6 +3,7 @@ import { type Matrix, takeRows } from '../core/matrix.ts';
 import {
   type ActionPairs,
   type InterchangeRequest,
+  type ObserveIntervened,
   preferences,
   type RunIntervened,
   type Sources,
@@ -23,6 +24,7 @@ export type CausalSide = {
 /** What the causal rung needs besides the columns. */
 export type CausalInputs = {
   readonly runIntervened: RunIntervened;
+  readonly observeIntervened: ObserveIntervened;
   /** Activations and log pi of the examples themselves. */
   readonly activations: Activations;
   readonly logProbabilities: Matrix;
@@ -32,6 +34,8 @@ export type CausalInputs = {
   readonly readout: number;
   readonly select: CausalSide;
   readonly test: CausalSide;
+  /** Rows of the set `held-out`: goal values that the model never met in training. None is fitted or chosen on. */
+  readonly heldOut?: CausalSide;
 };
 
 /** The request that measures sources of one kind by the action pairs of one goal; undefined when the data hold none. */

@@ -32,7 +32,15 @@ export type Columns = {
   readonly tokens: Matrix | null;
   /** Split of all rows by group. */
   readonly split: GroupSplit;
+  /** Context variables of the data (a monitor, a trigger), by name; empty when the data name none. */
+  readonly contexts: readonly NamedLabels[];
+  /** Properties that should not matter (length, template), by name; nulls permute within their strata. */
+  readonly nuisance: readonly NamedLabels[];
+  /** Rows of the set `held-out`, whose goal values the model never met in training; empty when there is none. */
+  readonly heldOut: Int32Array;
 };
+
+export type NamedLabels = { readonly name: string; readonly labels: ClassLabels };
 
 /** Rows of `candidates` on one side of the split, in their own order. */
 export function rowsOnSide(

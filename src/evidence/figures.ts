@@ -117,3 +117,142 @@ export type ExampleReading = {
   /** Behaves as intended while it reads as proxy. */
   readonly silent: boolean;
 };
+
+/** How a family of null directions is made; every one has the length of the goal's own direction. */
+export type DirectionFamily = 'isotropic' | 'covariance-matched' | 'label-shuffled' | 'other-concept';
+
+/** What an edit does besides what it is for; each is held against the range that unedited inputs show. */
+export type SideEffects = {
+  /** Mean probability of the choices together among all outputs, 0 to 1. */
+  readonly choiceMass: Measured;
+  /** Mean entropy of the choices, in nats. */
+  readonly entropy: Measured;
+  /** Mean divergence KL(plain, edited) of the choices on rows in which the edit should change nothing, in nats. */
+  readonly neutralKl: Measured;
+  /** Median Mahalanobis distance of the edited states from the activations, divided by that of unedited ones. */
+  readonly distance: Measured;
+};
+
+export type DosePoint = {
+  /** In class-gap units: 1 is the distance between the means of the two classes. */
+  readonly dose: number;
+  /** Length of the edit as a percentage of the median length of an activation. */
+  readonly percentOfNorm: number;
+  /** Mean change of the preference that is steered, in nats. */
+  readonly effect: Measured;
+  readonly interval?: RecordedInterval;
+  /** Share of bases whose choice became the one steered to, among those that did not make it already. */
+  readonly flips: Measured;
+  /** Doses that break a validity check decide nothing. */
+  readonly valid: boolean;
+  /** The checks that failed, in words; empty when valid. */
+  readonly broken: readonly string[];
+  readonly sideEffects: SideEffects;
+  /** Effect of directions of each family at this dose, with `id` the family. */
+  readonly nulls: readonly NullComparison[];
+};
+
+/** Steering along one direction, dose by dose. */
+export type DoseResponse = {
+  /** `goal.intended`, `goal.proxy`, `mode.<context>`, `search.<rank>`; unique in a record. */
+  readonly id: string;
+  readonly label: string;
+  readonly hook: string;
+  readonly position: number;
+  readonly bases: number;
+  /** What the preference is: from which action to which, in words. */
+  readonly preference: string;
+  readonly points: readonly DosePoint[];
+  /** Nats per class gap over the valid doses. */
+  readonly slope: Measured;
+  readonly slopeInterval?: RecordedInterval;
+};
+
+/** Linear erasure of one goal at a hook and at all later ones, at the read-out. */
+export type ErasurePoint = {
+  readonly role: GoalRole;
+  readonly hook: string;
+  readonly position: number;
+  /** Mean fall of log pi(action that the goal recommends), in nats. */
+  readonly effect: Measured;
+  readonly interval?: RecordedInterval;
+  /** Erasure of random subspaces of the same rank. */
+  readonly nulls: readonly NullComparison[];
+  /** Balanced accuracy of a fresh probe for the goal after the erasure: completeness. */
+  readonly accuracyAfter: Measured;
+  readonly chance: number;
+  /** Mean fall of the accuracy of reading the other variables: selectivity. */
+  readonly othersLost: Measured;
+};
+
+/** What can be read without the network: how much of a goal its inputs, and its outputs, give away. */
+export type BaselineReading = {
+  readonly role: GoalRole;
+  /** `embedding`, `bag-of-tokens`, `position`, `length`, `output-logits`, `probe` for the network itself. */
+  readonly id: string;
+  readonly label: string;
+  /** Balanced accuracy on test rows, 0 to 1. */
+  readonly accuracy: Measured;
+  readonly interval?: RecordedInterval;
+  readonly chance: number;
+};
+
+/** How often a stated probability came true. */
+export type CalibrationTable = {
+  readonly id: string;
+  readonly label: string;
+  readonly rows: number;
+  readonly bins: readonly {
+    readonly low: number;
+    readonly high: number;
+    readonly count: number;
+    /** Mean stated probability and share that came true; null in an empty bin. */
+    readonly stated: number | null;
+    readonly observed: number | null;
+  }[];
+  readonly brier: Measured;
+  /** Expected calibration error over bins of equal count, 0 to 1. */
+  readonly ece: Measured;
+};
+
+/** What the causal rung would say, had another hook been chosen. */
+export type SensitivityPoint = {
+  readonly hook: string;
+  readonly position: number;
+  /** The hook that the select side chose. */
+  readonly chosen: boolean;
+  readonly intended: Measured;
+  readonly proxy: Measured;
+  readonly intendedInterval?: RecordedInterval;
+  readonly proxyInterval?: RecordedInterval;
+  /** The proxy's share of the two effects. */
+  readonly proxyWeight: Measured;
+};
+
+/** Accuracy with rows split at random minus accuracy with groups kept whole: what a careless split would have added. */
+export type LeakReading = {
+  readonly role: GoalRole;
+  readonly hook: string;
+  readonly position: number;
+  readonly rowSplit: Measured;
+  readonly groupSplit: Measured;
+  readonly difference: Measured;
+};
+
+/** Effects of exchanging each goal within the rows of one value of a context or nuisance variable. */
+export type StratumEffect = {
+  readonly kind: 'context' | 'nuisance';
+  readonly variable: string;
+  readonly value: string;
+  readonly bases: number;
+  readonly groups: number;
+  readonly intended: Measured;
+  readonly proxy: Measured;
+  readonly intendedInterval?: RecordedInterval;
+  readonly proxyInterval?: RecordedInterval;
+  /** What the rule of L5 says of each goal within the stratum. */
+  readonly use: Readonly<Record<'intended' | 'proxy', 'used' | 'unused' | 'unclear' | 'not-run'>>;
+};
+
+/** Test rows read, by what read them: the fewer looks, the more a p-value means what it says. */
+export type TestRead = { readonly rung: string; readonly what: string; readonly times: number };

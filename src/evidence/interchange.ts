@@ -6,16 +6,34 @@ import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { Dense } from '../linalg/dense.ts';
 import type { Site } from './columns.ts';
 
-/** Runs examples with hidden values replaced; log pi over the choices, [rows.length, choices]. */
-export type RunIntervened = (edit: {
-  /** Hooks to edit, all at the same position; `values[i]` belongs to `hooks[i]`. */
+/** Hidden values to set before the rest of the network runs. */
+export type HiddenEdit = {
+  /** Hooks to edit, in network order, all at the same position; `values[i]` belongs to `hooks[i]`. */
   readonly hooks: readonly string[];
   readonly position: number;
   /** Example index of each base; may repeat. */
   readonly rows: Int32Array;
   /** New hidden values, [rows.length, width] each. */
   readonly values: readonly Matrix[];
-}) => Promise<Matrix>;
+};
+
+/** Runs examples with hidden values replaced; log pi over the choices, [rows.length, choices]. */
+export type RunIntervened = (edit: HiddenEdit) => Promise<Matrix>;
+
+/** What an edited run shows besides the choices. */
+export type Observed = {
+  /** log pi over the choices, [rows.length, choices]. */
+  readonly logProbabilities: Matrix;
+  /** Probability that the model gives to the choices together among everything it could say, per row, 0 to 1. */
+  readonly choiceMass: Float64Array;
+  /** One per observed hook: its value at the edit's position after the edits, [rows.length, width]. */
+  readonly hidden: readonly Matrix[];
+};
+
+/** The same, with values of hooks read during the edited run; an observed hook that is itself edited shows its new value. */
+export type ObserveIntervened = (
+  edit: HiddenEdit & { readonly observe: readonly string[] },
+) => Promise<Observed>;
 
 /** Inputs that differ from their bases in one variable, one source per base. */
 export type Sources = {

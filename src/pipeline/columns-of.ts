@@ -4,7 +4,7 @@ import { type DataSet, type Example, GOAL_ROLES, type GoalRole, type GoalValue }
 import { MesascopeError } from '../core/errors.ts';
 import { type Matrix, matrix } from '../core/matrix.ts';
 import type { ClassLabels, GroupSplit } from '../core/split.ts';
-import type { Columns } from '../evidence/columns.ts';
+import type { Columns, NamedLabels } from '../evidence/columns.ts';
 
 /** The value of a goal in the chosen coding, or in its first one; undefined where the example has none. */
 export function goalValue(
@@ -130,7 +130,32 @@ export function columnsOf(request: {
     chosen: mostProbable(choiceLogits),
     tokens: tokenMatrix(dataSet),
     split,
+    contexts: namedLabels(examples, (example) => example.context),
+    nuisance: namedLabels(examples, (example) => example.nuisance),
+    heldOut: rowsOf('held-out'),
   };
+}
+
+/** One variable per name that occurs, sorted by name; -1 where an example does not have it. */
+function namedLabels(
+  examples: readonly Example[],
+  of: (example: Example) => Readonly<Record<string, GoalValue>>,
+): NamedLabels[] {
+  const names = [...new Set(examples.flatMap((example) => Object.keys(of(example))))].sort();
+  return names.map((name) => {
+    const values = examples.map((example) => of(example)[name]);
+    const classes = [...new Set(values.flatMap((value) => (value === undefined ? [] : [String(value)])))];
+    const sorted = classes.sort(numbersThenWords);
+    const indexOf = new Map(sorted.map((value, i) => [value, i]));
+    return {
+      name,
+      labels: {
+        classes: sorted.length,
+        names: sorted,
+        values: Int32Array.from(values, (value) => (value === undefined ? -1 : indexOf.get(String(value))!)),
+      },
+    };
+  });
 }
 
 /** [examples, positions] of token ids when every input is a token row of one length, else null. */

@@ -5,7 +5,7 @@ import { type ForwardRequest, type ForwardResult, runForward } from '../capture/
 import type { DataSet, ModelInput } from '../core/data-set.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { RunControl } from '../core/progress.ts';
-import type { RunIntervened } from '../evidence/interchange.ts';
+import type { HiddenEdit, ObserveIntervened, RunIntervened } from '../evidence/interchange.ts';
 import type { Model } from '../model/open-model.ts';
 import type { OptimizationLevel } from '../runtime/contract.ts';
 
@@ -58,28 +58,33 @@ export function intervener(
   mapped: MappedModel,
   settings: { readonly optimization: OptimizationLevel },
   control: RunControl,
-): { readonly run: RunIntervened; close(): Promise<void> } {
+): { readonly run: RunIntervened; readonly observe: ObserveIntervened; close(): Promise<void> } {
   const { model, dataSet } = mapped;
   const open = new Map<string, Promise<Interventions>>();
   const inputs = dataSet.examples.map((example) => example.input);
+  const observed: ObserveIntervened = async ({ hooks, position, rows, values, observe }) => {
+    const key = `${hooks.join(',')} ${observe.join(',')}`;
+    let session = open.get(key);
+    if (session === undefined) {
+      session = openInterventions(model, {
+        mapping: dataSet.inputs,
+        edits: hooks.map((hook) => ({ hook, kind: 'replace' })),
+        readout: dataSet.readout,
+        choices: Object.values(dataSet.choices),
+        observe,
+        optimization: settings.optimization,
+      });
+      open.set(key, session);
+    }
+    const request = { inputs, inputRows: rows, position, values };
+    const { choiceLogits, choiceMass, hidden } = await (await session).observe(request, {
+      signal: control.signal,
+    });
+    return { logProbabilities: logProbabilities(choiceLogits), choiceMass, hidden };
+  };
   return {
-    async run({ hooks, position, rows, values }) {
-      const key = hooks.join(',');
-      let session = open.get(key);
-      if (session === undefined) {
-        session = openInterventions(model, {
-          mapping: dataSet.inputs,
-          edits: hooks.map((hook) => ({ hook, kind: 'replace' })),
-          readout: dataSet.readout,
-          choices: Object.values(dataSet.choices),
-          optimization: settings.optimization,
-        });
-        open.set(key, session);
-      }
-      return logProbabilities(
-        await (await session).run({ inputs, inputRows: rows, position, values }, { signal: control.signal }),
-      );
-    },
+    observe: observed,
+    run: async (edit: HiddenEdit) => (await observed({ ...edit, observe: [] })).logProbabilities,
     async close() {
       for (const session of open.values()) await (await session).close();
     },

@@ -97,7 +97,7 @@ async function run(experiment: Experiment, options: RunOptions): Promise<RunReco
     const editing = intervener(mapped, settings, control);
     try {
       const causal = await timed.stage('sources', () =>
-        causalInputs({ mapped, columns, hooks, positions, settings, control, forward, run: editing.run }),
+        causalInputs({ mapped, columns, hooks, positions, settings, control, forward, editing }),
       );
       const noOp = await noOpDifference(mapped, hooks.at(-1)!, settings, control);
       const evidence = await gatherEvidence(
@@ -165,7 +165,10 @@ async function causalInputs(request: {
   readonly settings: ResolvedSettings;
   readonly control: RunControl;
   readonly forward: { activations(hook: string, position: number): Matrix };
-  readonly run: CausalInputs['runIntervened'];
+  readonly editing: {
+    readonly run: CausalInputs['runIntervened'];
+    readonly observe: CausalInputs['observeIntervened'];
+  };
 }): Promise<CausalInputs | undefined> {
   const { mapped, columns, hooks, forward } = request;
   const { dataSet } = mapped;
@@ -173,7 +176,8 @@ async function causalInputs(request: {
   const test = await causalSide({ ...request, dataSet, side: 'test' });
   if (select === null || test === null) return undefined;
   return {
-    runIntervened: request.run,
+    runIntervened: request.editing.run,
+    observeIntervened: request.editing.observe,
     activations: (site) => forward.activations(site.hook, site.position),
     logProbabilities: columns.logProbabilities,
     chain: hooks,

@@ -63,5 +63,8 @@ export function columnsFrom(spec: ColumnsSpec): Columns {
     chosen,
     tokens: null,
     split: { fit: rowsOf('fit'), select: rowsOf('select'), test: rowsOf('test') },
+    contexts: [],
+    nuisance: [],
+    heldOut: new Int32Array(0),
   };
 }

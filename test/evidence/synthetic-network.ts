@@ -5,7 +5,12 @@ import { type Random, seededRandom } from '../../src/core/random.ts';
 import type { ClassLabels } from '../../src/core/split.ts';
 import type { CausalInputs, CausalSide } from '../../src/evidence/causal-side.ts';
 import type { Columns, Site } from '../../src/evidence/columns.ts';
-import type { ActionPairs, RunIntervened, Sources } from '../../src/evidence/interchange.ts';
+import type {
+  ActionPairs,
+  ObserveIntervened,
+  RunIntervened,
+  Sources,
+} from '../../src/evidence/interchange.ts';
 import { type Dense, dense } from '../../src/linalg/dense.ts';
 import { orthonormalColumns } from '../../src/linalg/factor.ts';
 import { splitByGroup } from '../../src/store/group-split.ts';
@@ -121,41 +126,34 @@ function written(truth: Truth, input: Input): Float64Array {
   return out;
 }
 
-/** The residual stream of one input at a hook and position; the earlier position holds the irrelevant variable and noise alone. */
-function stream(
+/** The earlier position holds the irrelevant variable and noise alone. */
+function withoutGoals(truth: Truth): Truth {
+  return { ...truth, code: { intended: 0, proxy: 0, irrelevant: truth.code.irrelevant } };
+}
+
+/** The residual stream of one input at a hook and position. */
+function stream(truth: Truth, input: Input, hook: number, position: number): Float64Array<ArrayBuffer> {
+  const context = (2 * input.context - 1) * (position === READOUT ? 1 : 0);
+  let value = Float64Array.from(
+    { length: WIDTH },
+    (_, j) => context * ROTATION.data[j * WIDTH + CODES.context]! + input.noise[0]![j]!,
+  );
+  for (let h = 1; h <= hook; h++) value = step(truth, input, h, position, value);
+  return value;
+}
+
+/** What the block before `hook` makes of the state at the hook before it. */
+function step(
   truth: Truth,
   input: Input,
   hook: number,
   position: number,
-  from?: Float64Array,
-): Float64Array {
-  const context = (2 * input.context - 1) * (position === READOUT ? 1 : 0);
-  let value =
-    from ??
-    Float64Array.from(
-      { length: WIDTH },
-      (_, j) => context * ROTATION.data[j * WIDTH + CODES.context]! + input.noise[0]![j]!,
-    );
-  if (from === undefined && hook >= 1) {
-    const code =
-      position === READOUT
-        ? written(truth, input)
-        : written({ ...truth, code: { intended: 0, proxy: 0, irrelevant: truth.code.irrelevant } }, input);
-    value = value.map((v, j) => v + code[j]! + input.noise[1]![j]!);
-  }
-  if (from === undefined && hook >= 2) value = value.map((v, j) => v + input.noise[2]![j]!);
-  return value;
-}
-
-/** Carries an edited state at `hook` on to the end of the network. */
-function onward(truth: Truth, input: Input, hook: number, state: Float64Array): Float64Array {
-  let value = state;
-  if (hook < 1) {
-    const code = written(truth, input);
-    value = value.map((v, j) => v + code[j]! + input.noise[1]![j]!);
-  }
-  if (hook < 2) value = value.map((v, j) => v + input.noise[2]![j]!);
-  return value;
+  state: Float64Array<ArrayBuffer>,
+): Float64Array<ArrayBuffer> {
+  const value = state.map((v, j) => v + input.noise[hook]![j]!);
+  if (hook !== 1) return value;
+  const code = written(position === READOUT ? truth : withoutGoals(truth), input);
+  return value.map((v, j) => v + code[j]!);
 }
 
 /** logits[(value + context) mod VALUES] += weight x (coordinate along that value's code / its length), for every variable and value. */
@@ -251,27 +249,46 @@ export function runSynthetic(truth: Truth, world: readonly WorldRow[], bases = 8
     chosen: mostProbable(ran.logits),
     tokens: tokensOf(inputs),
     split: splitByGroup({ groups: world.map((row) => row.group), seed: 1 }),
+    contexts: [],
+    nuisance: [],
+    heldOut: new Int32Array(0),
   };
-  const runIntervened: RunIntervened = async ({ hooks, position, rows, values }) => {
+  const observeIntervened: ObserveIntervened = async ({ hooks, position, rows, values, observe }) => {
     const logits = matrix(rows.length, VALUES);
-    // Of edits along the stream at one position, the last one decides what leaves the network.
-    const last = HOOKS.indexOf(hooks.at(-1) as (typeof HOOKS)[number]);
+    const hidden = observe.map(() => matrix(rows.length, WIDTH));
+    const edits = new Map(
+      hooks.map((hook, e) => [HOOKS.indexOf(hook as (typeof HOOKS)[number]), values[e]!]),
+    );
     for (let i = 0; i < rows.length; i++) {
       const input = inputs[rows[i]!]!;
-      const state =
-        position === READOUT
-          ? onward(truth, input, last, Float64Array.from(rowOf(values.at(-1)!, i)))
-          : stream(truth, input, 2, READOUT);
-      logits.data.set(head(truth, state), i * VALUES);
+      let state = stream(truth, input, 0, position);
+      for (let h = 0; h < HOOKS.length; h++) {
+        if (h > 0) state = step(truth, input, h, position, state);
+        const edit = edits.get(h);
+        if (edit !== undefined) state = Float64Array.from(rowOf(edit, i));
+        const seen = observe.indexOf(HOOKS[h]!);
+        if (seen >= 0) hidden[seen]!.data.set(state, i * WIDTH);
+      }
+      logits.data.set(
+        head(truth, position === READOUT ? state : stream(truth, input, 2, READOUT)),
+        i * VALUES,
+      );
     }
-    return logProbabilities(logits);
+    return {
+      logProbabilities: logProbabilities(logits),
+      choiceMass: new Float64Array(rows.length).fill(1),
+      hidden,
+    };
   };
+  const runIntervened: RunIntervened = async (edit) =>
+    (await observeIntervened({ ...edit, observe: [] })).logProbabilities;
   return {
     columns,
     activations: ran.activations,
     runIntervened,
     causal: {
       runIntervened,
+      observeIntervened,
       activations: ran.activations,
       logProbabilities: columns.logProbabilities,
       chain: HOOKS,
