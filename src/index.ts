@@ -42,6 +42,7 @@ export {
   type RollOutSpec,
 } from './pipeline/experiment.ts';
 export { type Plan, planExperiment } from './pipeline/plan-experiment.ts';
+export { type Prepared, prepareExperiment } from './pipeline/prepare-experiment.ts';
 export { runExperiment } from './pipeline/run-experiment.ts';
 export { type LinearProbe, predict, scoreProbe, scoreProbes } from './probe/linear-probe.ts';
 export { fitLogistic } from './probe/logistic.ts';

@@ -8,8 +8,8 @@ import { splitByGroup } from '../store/group-split.ts';
 import { goalLabels } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
 import { loadData } from './load-data.ts';
+import { positionsOf } from './prepare-experiment.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
-import { positionsOf } from './run-experiment.ts';
 
 export type Plan = {
   readonly experiment: string;

@@ -1,27 +1,12 @@
 /** @file pipeline: one experiment from files to record; composes the layers and decides nothing itself. */
 
-import { twinOf } from '../capture/twin-of.ts';
-import type { DataSet } from '../core/data-set.ts';
-import { MesascopeError } from '../core/errors.ts';
-import type { Matrix } from '../core/matrix.ts';
 import type { RunControl } from '../core/progress.ts';
-import type { CausalInputs } from '../evidence/causal-side.ts';
-import { gatherEvidence, type Twin } from '../evidence/gather.ts';
-import { openLinalg } from '../linalg/linalg.ts';
-import { type Model, openModel } from '../model/open-model.ts';
-import { matchHooks } from '../onnx/hooks-names.ts';
+import { gatherEvidence } from '../evidence/gather.ts';
 import type { RunRecord } from '../record/record.ts';
-import { openCache } from '../store/cache.ts';
-import { splitByGroup } from '../store/group-split.ts';
 import { assembleRecord } from './assemble-record.ts';
-import { causalSide } from './causal-inputs.ts';
-import { columnsOf, commonLength, goalLabels, mustVary } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
-import { loadData } from './load-data.ts';
-import { captureRequest, intervener, type MappedModel, runMapped } from './mapped-model.ts';
-import { namingFiles, namingRows } from './name-errors.ts';
-import { noOpDifference } from './no-op-check.ts';
-import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
+import { namingFiles } from './name-errors.ts';
+import { prepareExperiment } from './prepare-experiment.ts';
 import { runRollOuts } from './roll-outs.ts';
 import { timedControl } from './timed-control.ts';
 
@@ -35,12 +20,6 @@ export type RunOptions = {
   readonly control?: RunControl;
 };
 
-/** Rows of one length up to this many positions are searched at every position under `positions: 'auto'`. */
-const MAX_AUTO_POSITIONS = 12;
-
-/** Values in one matrix of activations below which products run on one thread; measured at width 64. */
-const SMALL_PRODUCT = 2_000_000;
-
 /**
  * Captures, probes, tests causally and judges one model on one data set. Errors of the layers come through as they are; nothing is
  * printed and nothing is written but the cache.
@@ -52,165 +31,29 @@ export function runExperiment(experiment: Experiment, options: RunOptions): Prom
 async function run(experiment: Experiment, options: RunOptions): Promise<RunRecord> {
   const timed = timedControl(options.control ?? {});
   const { control } = timed;
-  const settings = resolveSettings(experiment.settings);
-  const data = await loadData(experiment, control);
-  const { dataSet } = data;
-  mustVary(dataSet, settings.coding);
-  const model = await openModel(experiment.model);
-  // Products of a small network are done before a second thread has woken up.
-  const small = dataSet.examples.length * (model.hooks.width ?? 0) < SMALL_PRODUCT;
-  const linalg = await openLinalg({ threads: small ? 1 : 0 });
+  const prepared = await prepareExperiment(experiment, { ...options, control, stage: timed.stage });
   try {
-    const hooks = matchHooks(model.hooks, settings.hooks).map((hook) => hook.name);
-    if (hooks.length === 0) {
-      throw new MesascopeError(
-        'HOOK_UNAVAILABLE',
-        model.hooks.noResidual ?? `no hook of this model matches ${JSON.stringify(settings.hooks)}`,
-        {
-          location: { file: experiment.model },
-        },
-      );
-    }
-    const positions = positionsOf(dataSet, settings);
-    const mapped: MappedModel = { model, dataSet };
-    const cache = options.cacheFolder === undefined ? undefined : openCache(options.cacheFolder);
-    const inputs = dataSet.examples.map((example) => example.input);
-    const forward = await namingRows(
-      (row) => `example ${JSON.stringify(dataSet.examples[row]?.id)}`,
-      () =>
-        runMapped(
-          mapped,
-          {
-            ...captureRequest(mapped, inputs, hooks, positions, settings),
-            ...(cache === undefined ? {} : { cache }),
-          },
-          control,
-        ),
-    );
+    const { settings, data, mapped, forward, request, linalg } = prepared;
     if (forward.fromCache) timed.reuse('activations of the model');
-    const split = splitByGroup({
-      groups: dataSet.examples.map((example) => example.group),
-      seed: settings.seed,
+    const evidence = await gatherEvidence(request, control);
+    const rollOuts = await timed.stage('roll-outs', () =>
+      runRollOuts(mapped, experiment.rollOuts ?? [], settings, control),
+    );
+    return await assembleRecord({
+      experiment,
+      name: options.name,
+      command: options.command,
+      settings,
+      data,
+      model: mapped.model,
+      columns: request.columns,
+      forward,
+      evidence,
+      rollOuts,
+      linalg,
+      timings: timed.finish(),
     });
-    const labels = goalLabels(dataSet, settings.coding);
-    const columns = columnsOf({ dataSet, labels, split, choiceLogits: forward.choiceLogits! });
-    const editing = intervener(mapped, settings, control);
-    try {
-      const causal = await timed.stage('sources', () =>
-        causalInputs({ mapped, columns, hooks, positions, settings, control, forward, editing }),
-      );
-      const noOp = await noOpDifference(mapped, hooks.at(-1)!, settings, control);
-      const evidence = await gatherEvidence(
-        {
-          columns,
-          hooks,
-          positions,
-          readout: dataSet.readout,
-          activations: (site) => forward.activations(site.hook, site.position),
-          width: forward.activations(hooks[0]!, positions[0]!).columns,
-          twins: () => twinsOf(model, mapped, inputs, hooks, positions, settings, control),
-          twinCount: settings.twins,
-          causal,
-          noOpDifference: noOp,
-          settings,
-          seed: settings.seed,
-          linalg,
-          sets: setsOf(dataSet),
-        },
-        control,
-      );
-      const rollOuts = await timed.stage('roll-outs', () =>
-        runRollOuts(mapped, experiment.rollOuts ?? [], settings, control),
-      );
-      return await assembleRecord({
-        experiment,
-        name: options.name,
-        command: options.command,
-        settings,
-        data,
-        model,
-        columns,
-        forward,
-        evidence,
-        rollOuts,
-        linalg,
-        timings: timed.finish(),
-      });
-    } finally {
-      await editing.close();
-    }
   } finally {
-    await model.close();
-    await linalg.close();
+    await prepared.close();
   }
-}
-
-/** Positions to search, negative from the end; the read-out is always among them and comes last. */
-export function positionsOf(dataSet: DataSet, settings: ResolvedSettings): number[] {
-  const { positions } = settings;
-  if (typeof positions !== 'string') return [...new Set([...positions, dataSet.readout])];
-  const length = commonLength(dataSet);
-  if (positions === 'readout' || length === undefined || length > MAX_AUTO_POSITIONS)
-    return [dataSet.readout];
-  const readout = dataSet.readout < 0 ? dataSet.readout : dataSet.readout - length;
-  const all = Array.from({ length }, (_, i) => i - length);
-  return [...all.filter((position) => position !== readout), dataSet.readout];
-}
-
-async function causalInputs(request: {
-  readonly mapped: MappedModel;
-  readonly columns: ReturnType<typeof columnsOf>;
-  readonly hooks: readonly string[];
-  readonly positions: readonly number[];
-  readonly settings: ResolvedSettings;
-  readonly control: RunControl;
-  readonly forward: { activations(hook: string, position: number): Matrix };
-  readonly editing: {
-    readonly run: CausalInputs['runIntervened'];
-    readonly observe: CausalInputs['observeIntervened'];
-  };
-}): Promise<CausalInputs | undefined> {
-  const { mapped, columns, hooks, forward } = request;
-  const { dataSet } = mapped;
-  const select = await causalSide({ ...request, dataSet, side: 'select' });
-  const test = await causalSide({ ...request, dataSet, side: 'test' });
-  if (select === null || test === null) return undefined;
-  return {
-    runIntervened: request.editing.run,
-    observeIntervened: request.editing.observe,
-    activations: (site) => forward.activations(site.hook, site.position),
-    logProbabilities: columns.logProbabilities,
-    chain: hooks,
-    readout: dataSet.readout,
-    select,
-    test,
-  };
-}
-
-async function* twinsOf(
-  model: Model,
-  mapped: MappedModel,
-  inputs: DataSet['examples'][number]['input'][],
-  hooks: readonly string[],
-  positions: readonly number[],
-  settings: ResolvedSettings,
-  control: RunControl,
-): AsyncGenerator<Twin> {
-  for (let i = 0; i < settings.twins; i++) {
-    const twin = await twinOf(model, { seed: `${settings.seed}/twin/${i}` });
-    try {
-      const own: MappedModel = { ...mapped, model: twin };
-      const request = { ...captureRequest(own, inputs, hooks, positions, settings), choices: [] };
-      const result = await runMapped(own, request, { signal: control.signal });
-      yield { activations: (site) => result.activations(site.hook, site.position) };
-    } finally {
-      await twin.close();
-    }
-  }
-}
-
-function setsOf(dataSet: DataSet): { readonly name: string; readonly rows: Int32Array }[] {
-  const rows = new Map<string, number[]>();
-  for (const [i, { set }] of dataSet.examples.entries()) rows.set(set, [...(rows.get(set) ?? []), i]);
-  return [...rows].map(([name, indices]) => ({ name, rows: Int32Array.from(indices) }));
 }
