@@ -7,7 +7,20 @@ import type { CausalInputs } from './causal-side.ts';
 import { findCausalSite } from './causal-site.ts';
 import type { Columns, Site } from './columns.ts';
 import { causalLayers, interchangeCurves, siteMap } from './figure-tables.ts';
-import type { BehaviorTable, InterchangePoint, QuadrantTable, SiteMap } from './figures.ts';
+import type {
+  BaselineReading,
+  BehaviorTable,
+  CalibrationTable,
+  DoseResponse,
+  ErasurePoint,
+  InterchangePoint,
+  LeakReading,
+  QuadrantTable,
+  SensitivityPoint,
+  SiteMap,
+  StratumEffect,
+  TestRead,
+} from './figures.ts';
 import {
   type Activations,
   type Goal,
@@ -65,6 +78,14 @@ export type Evidence = {
   readonly quadrants: readonly QuadrantTable[];
   readonly sites: SiteMap;
   readonly interchange: readonly InterchangePoint[];
+  readonly doses: readonly DoseResponse[];
+  readonly erasure: readonly ErasurePoint[];
+  readonly baselines: readonly BaselineReading[];
+  readonly calibration: readonly CalibrationTable[];
+  readonly sensitivity: readonly SensitivityPoint[];
+  readonly strata: readonly StratumEffect[];
+  readonly leaks: readonly LeakReading[];
+  readonly testReads: readonly TestRead[];
   /** Readings of the select and test rows of every set. */
   readonly readings: readonly RowReading[];
   /** Where the frozen probe of L4 reads; the geometry is shown there. */
@@ -146,6 +167,14 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     quadrants: tables,
     sites: siteMap({ hooks, positions, columns, model, twins, causal: layers }),
     interchange,
+    doses: [],
+    erasure: [],
+    baselines: [],
+    calibration: [],
+    sensitivity: [],
+    strata: [],
+    leaks: [],
+    testReads: [],
     readings,
     readingSite: model.apart === undefined ? undefined : sites[model.apart.siteIndex],
   };

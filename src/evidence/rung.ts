@@ -39,7 +39,8 @@ export type StatisticUnit =
   | 'log-ratio'
   | 'logits'
   | 'count'
-  | 'coefficient';
+  | 'coefficient'
+  | 'bits';
 
 export type Statistic = {
   /** Unique in a record, e.g. `L2.intended.contrast`; claims cite it. */

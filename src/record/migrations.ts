@@ -6,8 +6,24 @@ export type Migration = {
   readonly up: (record: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 };
 
-/** In any order, one per older version. Version 1 is the first that was published; 0 stands for drafts before it. */
-export const MIGRATIONS: readonly Migration[] = [];
+/** In any order, one per older version; 1 is the first. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    // Version 2 added steering, erasure, baselines, calibration, sensitivity, strata, leaks and the count of looks at test rows.
+    from: 1,
+    up: (record) => ({
+      ...record,
+      doses: [],
+      erasure: [],
+      baselines: [],
+      calibration: [],
+      sensitivity: [],
+      strata: [],
+      leaks: [],
+      testReads: [],
+    }),
+  },
+];
 
 const PREFIX = 'mesascope-run/';
 

@@ -1,15 +1,25 @@
 /** @file record: names for the parts of a record, so that what draws it needs no other layer; holds no values. */
 export type { Measured } from '../core/outcome.ts';
 export type {
+  BaselineReading,
   BehaviorTable,
+  CalibrationTable,
+  DosePoint,
+  DoseResponse,
+  ErasurePoint,
   ExampleReading,
   Geometry,
   InterchangePoint,
+  LeakReading,
   QuadrantTable,
   RollOutTable,
+  SensitivityPoint,
   Serves,
+  SideEffects,
   SiteLayer,
   SiteMap,
+  StratumEffect,
+  TestRead,
 } from '../evidence/figures.ts';
 export type {
   Claim,

@@ -1,18 +1,26 @@
 /** @file record: the type of run.json, the product of a run; the page, the tables and the comparisons are views of it. */
 import type { GoalRole, GoalValue, Picture } from '../core/data-set.ts';
 import type {
+  BaselineReading,
   BehaviorTable,
+  CalibrationTable,
+  DoseResponse,
+  ErasurePoint,
   ExampleReading,
   Geometry,
   InterchangePoint,
+  LeakReading,
   QuadrantTable,
   RollOutTable,
+  SensitivityPoint,
   SiteMap,
+  StratumEffect,
+  TestRead,
 } from '../evidence/figures.ts';
 import type { RungResult, Verdict } from '../evidence/rung.ts';
 
 /** Version of the record's shape; a reader migrates older ones and refuses newer ones. */
-export const RECORD_SCHEMA = 'mesascope-run/1';
+export const RECORD_SCHEMA = 'mesascope-run/2';
 
 export type ExampleRecord = ExampleReading & {
   /** The input as text: token ids joined by spaces, the text itself, or a note on tensors. */
@@ -97,6 +105,18 @@ export type RunRecord = {
   readonly quadrants: readonly QuadrantTable[];
   readonly sites: SiteMap | null;
   readonly interchange: readonly InterchangePoint[];
+  /** Steering, dose by dose. */
+  readonly doses: readonly DoseResponse[];
+  readonly erasure: readonly ErasurePoint[];
+  /** What inputs and outputs give away without the network. */
+  readonly baselines: readonly BaselineReading[];
+  readonly calibration: readonly CalibrationTable[];
+  /** The causal effects, had another hook been chosen. */
+  readonly sensitivity: readonly SensitivityPoint[];
+  /** Effects within the values of contexts and nuisance variables. */
+  readonly strata: readonly StratumEffect[];
+  readonly leaks: readonly LeakReading[];
+  readonly testReads: readonly TestRead[];
   readonly geometry: Geometry | null;
   readonly examples: readonly ExampleRecord[];
   readonly data: DataCard;

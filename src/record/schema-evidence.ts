@@ -64,6 +64,7 @@ const statisticForm = z
       'logits',
       'count',
       'coefficient',
+      'bits',
     ]),
     value: measuredForm,
     interval: intervalForm.exactOptional(),

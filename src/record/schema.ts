@@ -2,6 +2,16 @@
 import { z } from 'zod';
 import { exactly } from './exact-form.ts';
 import { RECORD_SCHEMA, type RunRecord } from './record.ts';
+import {
+  baselineForm,
+  calibrationForm,
+  doseForm,
+  erasureForm,
+  leakForm,
+  sensitivityForm,
+  stratumForm,
+  testReadForm,
+} from './schema-causal.ts';
 import { roleForm, rungForm, verdictForm } from './schema-evidence.ts';
 import {
   behaviorForm,
@@ -99,6 +109,14 @@ const form = z.strictObject({
   quadrants: z.array(quadrantForm),
   sites: siteMapForm.nullable(),
   interchange: z.array(interchangeForm),
+  doses: z.array(doseForm),
+  erasure: z.array(erasureForm),
+  baselines: z.array(baselineForm),
+  calibration: z.array(calibrationForm),
+  sensitivity: z.array(sensitivityForm),
+  strata: z.array(stratumForm),
+  leaks: z.array(leakForm),
+  testReads: z.array(testReadForm),
   geometry: geometryForm.nullable(),
   examples: z.array(exampleForm),
   data: dataForm,

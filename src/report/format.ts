@@ -53,6 +53,7 @@ export function inUnit(value: number, unit: Unit): string {
     case 'coefficient':
     case 'ratio':
     case 'log-ratio':
+    case 'bits':
       return fixed(value, 2);
     case 'logits':
       return plain(value);
@@ -63,7 +64,7 @@ export function inUnit(value: number, unit: Unit): string {
 
 /** What follows the number in running text. */
 export function unitName(unit: Unit): string {
-  return unit === 'nats' || unit === 'logits' || unit === 'points' ? `\u00a0${unit}` : '';
+  return unit === 'nats' || unit === 'logits' || unit === 'points' || unit === 'bits' ? `\u00a0${unit}` : '';
 }
 
 /** The number with its unit, or a dash; the reason for a missing one stands elsewhere. */

@@ -9,7 +9,7 @@ import { recordDigest, recordText } from '../../src/record/canonical.ts';
 import { type Migration, migrate } from '../../src/record/migrations.ts';
 import { holdsAbsolutePath } from '../../src/record/portable.ts';
 import { parseRecord, readRecord } from '../../src/record/read.ts';
-import type { RunRecord } from '../../src/record/record.ts';
+import { RECORD_SCHEMA, type RunRecord } from '../../src/record/record.ts';
 import { writeRecord } from '../../src/record/write.ts';
 import { hostileRecord } from '../report/hostile-record.ts';
 import { emptyRecord, sampleRecord } from '../report/sample-record.ts';
@@ -220,10 +220,10 @@ describe('reading refuses', () => {
   });
 
   test('a newer version, which it cannot know', async () => {
-    const newer = text.replace('mesascope-run/1', 'mesascope-run/2');
+    const newer = text.replace('mesascope-run/2', 'mesascope-run/3');
     const { code, error } = await codeOf(() => parseRecord(newer));
     expect(code).toBe('RECORD_VERSION');
-    expect(error.facts).toEqual({ version: 2, current: 1 });
+    expect(error.facts).toEqual({ version: 3, current: 2 });
   });
 
   test('any damaged byte, with a code and never with another error', () => {
@@ -246,19 +246,49 @@ describe('reading refuses', () => {
 });
 
 describe('an older record', () => {
-  // Made up: as if drafts had called the question "asks". No draft was ever published, so the shipped list is empty.
+  /** The record as version 1 wrote it: without the tables that version 2 added. */
+  const {
+    doses: _doses,
+    erasure: _erasure,
+    baselines: _baselines,
+    calibration: _calibration,
+    sensitivity: _sensitivity,
+    strata: _strata,
+    leaks: _leaks,
+    testReads: _testReads,
+    ...first
+  } = sampleRecord();
+
+  test('of version 1 gets empty tables for what that version did not measure', () => {
+    const read = parseRecord(JSON.stringify({ ...first, schema: 'mesascope-run/1' }));
+    expect(read).toEqual({
+      ...first,
+      schema: RECORD_SCHEMA,
+      doses: [],
+      erasure: [],
+      baselines: [],
+      calibration: [],
+      sensitivity: [],
+      strata: [],
+      leaks: [],
+      testReads: [],
+    });
+  });
+
+  // Made up: as if drafts had called the question "asks".
   const { question, ...rest } = sampleRecord();
   const draft = JSON.stringify({ ...rest, schema: 'mesascope-run/0', asks: question });
   const step: Migration = { from: 0, up: ({ asks, ...others }) => ({ ...others, question: asks }) };
 
-  test('is brought up to date by the step from its version', () => {
-    expect(parseRecord(draft, { migrations: [step] })).toEqual(sampleRecord());
+  test('is brought up to date by the steps from its version', () => {
+    const migrations = [step, { from: 1, up: (record: object) => ({ ...record }) }];
+    expect(parseRecord(draft, { migrations })).toEqual(sampleRecord());
   });
 
   test('is refused where no step leads on, and checked after the last one', async () => {
     expect((await codeOf(() => parseRecord(draft))).code).toBe('RECORD_VERSION');
-    const wrong: Migration = { from: 0, up: (record) => ({ ...record }) };
-    const { code, error } = await codeOf(() => parseRecord(draft, { migrations: [wrong] }));
+    const wrong = [0, 1].map((from): Migration => ({ from, up: (record) => ({ ...record }) }));
+    const { code, error } = await codeOf(() => parseRecord(draft, { migrations: wrong }));
     expect(code).toBe('RECORD_CORRUPT');
     expect(error.message).toContain('question');
   });

@@ -10,6 +10,17 @@ import { HOOKS, round, sampleInterchange, sampleSites } from './sample-figures.t
 const CHOICES = ['up', 'down', 'left', 'right'];
 const HASH = 'c0ffee'.repeat(11).slice(0, 64);
 
+const NOTHING_FURTHER = {
+  doses: [],
+  erasure: [],
+  baselines: [],
+  calibration: [],
+  sensitivity: [],
+  strata: [],
+  leaks: [],
+  testReads: [],
+} as const;
+
 /** A full record: 25 classes, 5 hooks by 7 positions, 300 examples with pictures, every figure filled. */
 export function sampleRecord(seed = 'sample'): RunRecord {
   const random = seededRandom(`report/${seed}`);
@@ -46,6 +57,7 @@ export function sampleRecord(seed = 'sample'): RunRecord {
     quadrants: ['train', 'apart'].map((set) => quadrantsOf(set, examples)),
     sites: sampleSites(random.fork('sites')),
     interchange: sampleInterchange(random.fork('interchange')),
+    ...NOTHING_FURTHER,
     geometry: {
       hook: 'blocks.1.resid_mid',
       position: -1,
@@ -170,6 +182,7 @@ export function emptyRecord(): RunRecord {
     quadrants: [],
     sites: null,
     interchange: [],
+    ...NOTHING_FURTHER,
     geometry: null,
     examples: [],
     data: { ...full.data, file: null, goals: [], contexts: {}, sets: [], counterfactuals: {} },
