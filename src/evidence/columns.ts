@@ -121,3 +121,35 @@ export function denseGroups(
   });
   return { groups, count: seen.size };
 }
+
+/** A nuisance variable with more values than this is a measurement, not a stratum. */
+const MAX_STRATUM_VALUES = 20;
+
+/**
+ * Stratum of each of `rows` by all nuisance variables that are the same throughout every group, so that a null may permute whole groups
+ * within them; `names` says which. Undefined when there is none.
+ */
+export function nuisanceStrata(
+  columns: Columns,
+  rows: Int32Array,
+): { readonly strata: Int32Array; readonly names: readonly string[] } | undefined {
+  const fit = columns.nuisance.filter(({ labels }) => {
+    if (labels.classes < 2 || labels.classes > MAX_STRATUM_VALUES) return false;
+    const known = new Map<number, number>();
+    for (const row of rows) {
+      const group = columns.groups[row]!;
+      const value = labels.values[row]!;
+      if ((known.get(group) ?? value) !== value) return false;
+      known.set(group, value);
+    }
+    return true;
+  });
+  if (fit.length === 0) return undefined;
+  const indexOf = new Map<string, number>();
+  const strata = Int32Array.from(rows, (row) => {
+    const key = fit.map(({ labels }) => labels.values[row]).join(' ');
+    if (!indexOf.has(key)) indexOf.set(key, indexOf.size);
+    return indexOf.get(key)!;
+  });
+  return { strata, names: fit.map(({ name }) => name) };
+}

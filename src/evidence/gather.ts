@@ -3,6 +3,7 @@ import { throwIfAborted } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
 import { seededRandom } from '../core/random.ts';
 import type { Linalg } from '../linalg/linalg.ts';
+import { type BaselineFeatures, readBaselines } from './baselines.ts';
 import type { CausalInputs } from './causal-side.ts';
 import { findCausalSite } from './causal-site.ts';
 import type { Columns, Site } from './columns.ts';
@@ -21,6 +22,7 @@ import type {
   StratumEffect,
   TestRead,
 } from './figures.ts';
+import { readLeaks } from './leak-meter.ts';
 import {
   type Activations,
   type Goal,
@@ -55,6 +57,8 @@ export type EvidenceRequest = {
   readonly twins: () => AsyncIterable<Twin>;
   readonly twinCount: number;
   readonly causal: CausalInputs | undefined;
+  /** Features that need no network, for the baselines beside the probes. */
+  readonly baselines?: readonly BaselineFeatures[];
   readonly noOpDifference: number;
   readonly settings: {
     readonly ridge: number;
@@ -124,6 +128,15 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     used({ ...shared, inputs: causal, where, random: random.fork('L5') }),
   );
 
+  const beside = await stages.run('baselines', async () => ({
+    baselines: await readBaselines({
+      ...shared,
+      features: request.baselines ?? [],
+      reading: model,
+      random: random.fork('baselines'),
+    }),
+    leaks: await readLeaks({ ...base, activations, reading: model, random: random.fork('leaks') }),
+  }));
   const interchange =
     causal === undefined || where === undefined
       ? []
@@ -169,11 +182,11 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     interchange,
     doses: [],
     erasure: [],
-    baselines: [],
+    baselines: beside.baselines,
     calibration: [],
     sensitivity: [],
     strata: [],
-    leaks: [],
+    leaks: beside.leaks,
     testReads: [],
     readings,
     readingSite: model.apart === undefined ? undefined : sites[model.apart.siteIndex],

@@ -1,7 +1,7 @@
 /** @file evidence: L1, is the goal's value linearly readable anywhere, beyond chance over all sites searched. */
 import { undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
-import { type Columns, denseGroups, pickInts, type Site, siteName } from './columns.ts';
+import { type Columns, denseGroups, nuisanceStrata, pickInts, type Site, siteName } from './columns.ts';
 import { balancedAccuracy } from './metric-accuracy.ts';
 import { bestSite, occurring, type ProbeMap } from './probe-map.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
@@ -52,10 +52,12 @@ function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
   const siteIndex = bestSite(readings.map((reading) => reading.selectAccuracy)) ?? 0;
   const truth = pickInts(labels.values, sides.apart.test);
   const { groups } = denseGroups(columns, sides.apart.test);
+  const within = nuisanceStrata(columns, sides.apart.test);
   const test = labelPermutationAccuracy({
     predicted: readings.map((reading) => reading.test),
     labels: truth,
     groups,
+    ...(within === undefined ? {} : { strata: within.strata }),
     classes: labels.classes,
     draws: request.permutations,
     random: random.fork(`present/${goal}/permutation`),
@@ -88,7 +90,7 @@ function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
     nulls: [
       nullOf(
         'labels-permuted',
-        `labels of the test groups permuted between groups, largest of ${sites.length} sites`,
+        `labels of the test groups permuted between groups${within === undefined ? '' : ` with the same ${within.names.join(' and ')}`}, largest of ${sites.length} sites`,
         test.maximum,
         p,
       ),

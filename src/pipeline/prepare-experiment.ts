@@ -4,7 +4,7 @@ import type { ForwardResult } from '../capture/run-forward.ts';
 import { twinOf } from '../capture/twin-of.ts';
 import type { DataSet } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
-import type { Matrix } from '../core/matrix.ts';
+import { type Matrix, matrix } from '../core/matrix.ts';
 import type { RunControl } from '../core/progress.ts';
 import type { CausalInputs } from '../evidence/causal-side.ts';
 import type { EvidenceRequest, Twin } from '../evidence/gather.ts';
@@ -13,6 +13,8 @@ import { type Model, openModel } from '../model/open-model.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { openCache } from '../store/cache.ts';
 import { splitByGroup } from '../store/group-split.ts';
+import { nearDuplicates } from '../store/near-duplicates.ts';
+import { baselineFeatures } from './baseline-features.ts';
 import { causalSide } from './causal-inputs.ts';
 import { columnsOf, commonLength, goalLabels, mustVary } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
@@ -44,6 +46,9 @@ export type PrepareOptions = {
 
 /** Rows of one length up to this many positions are searched at every position under `positions: 'auto'`. */
 const MAX_AUTO_POSITIONS = 12;
+
+/** Share of test rows with a near-duplicate on another side above which the data are warned of. */
+const NEAR_DUPLICATE_SHARE = 0.05;
 
 /** Values in one matrix of activations below which products run on one thread; measured at width 64. */
 const SMALL_PRODUCT = 2_000_000;
@@ -116,17 +121,58 @@ export async function prepareExperiment(
       twins: () => twinsOf(model, mapped, inputs, hooks, positions, settings, control),
       twinCount: settings.twins,
       causal,
+      baselines: baselineFeatures({ dataSet, columns, embedding: meanEmbedding(forward, hooks, positions) }),
       noOpDifference: noOp,
       settings,
       seed: settings.seed,
       linalg,
       sets: setsOf(dataSet),
     };
-    return { settings, data, mapped, forward, request, linalg, close };
+    const warnings = duplicateWarnings(dataSet, split.test.rows);
+    return {
+      settings,
+      data: { ...data, warnings: [...data.warnings, ...warnings] },
+      mapped,
+      forward,
+      request,
+      linalg,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Mean of the embeddings over the searched positions, [examples, width]; undefined when they were not captured. */
+function meanEmbedding(
+  forward: ForwardResult,
+  hooks: readonly string[],
+  positions: readonly number[],
+): Matrix | undefined {
+  if (!hooks.includes('embed')) return undefined;
+  const parts = positions.map((position) => forward.activations('embed', position));
+  const first = parts[0]!;
+  const mean = matrix(first.rows, first.columns);
+  for (const { data } of parts)
+    for (let i = 0; i < data.length; i++) mean.data[i]! += data[i]! / parts.length;
+  return mean;
+}
+
+/** Near-duplicates across the split, as sentences for the record. */
+function duplicateWarnings(dataSet: DataSet, testRows: Int32Array): string[] {
+  const isTest = new Set(testRows);
+  const { counts, first, testRows: total } = nearDuplicates(dataSet.examples, (row) => isTest.has(row));
+  // Equal inputs of two groups have a warning of their own, made from the data alone.
+  return (['reordered', 'one-token'] as const).flatMap((kind) => {
+    const pair = first[kind];
+    if (pair === undefined || counts[kind] <= NEAR_DUPLICATE_SHARE * total) return [];
+    const what =
+      kind === 'reordered' ? 'the same tokens in another order as' : 'all but one token in common with';
+    return [
+      `${counts[kind]} of ${total} test rows have ${what} a row of another group on another side (for one, ${pair[0]} and ${pair[1]}): if they share a source, give them one group`,
+    ];
+  });
 }
 
 /** Positions to search, negative from the end; the read-out is always among them and comes last. */
