@@ -7,7 +7,7 @@ import type { Linalg } from '../linalg/linalg.ts';
 import { type Columns, denseGroups, pickInts } from './columns.ts';
 import type { BaselineReading } from './figures.ts';
 import { balancedAccuracy } from './metric-accuracy.ts';
-import { mapProbes } from './probe-map.ts';
+import { bestSite, mapProbes } from './probe-map.ts';
 import type { NetworkReading, Sides } from './reading.ts';
 import { clusterBootstrap } from './resample-cluster-bootstrap.ts';
 import { estimateOf, intervalPart } from './statistic.ts';
@@ -39,12 +39,12 @@ export async function readBaselines(request: BaselineRequest): Promise<BaselineR
   const tasks = roles.map((role) => ({ id: role, labels: columns.labels[role]! }));
   const readings: BaselineReading[] = [];
   for (const role of roles) {
-    const site = reading.contrast[role === 'irrelevant' ? 'intended' : role]?.siteIndex;
-    const best = site === undefined ? undefined : reading.map.get(role)?.[site];
+    const sites = reading.map.get(role) ?? [];
+    const best = sites[bestSite(sites.map(({ selectAccuracy }) => selectAccuracy)) ?? 0];
     readings.push(
       judged(request, role, {
         id: 'probe',
-        label: 'activations, at the site of the contrast',
+        label: 'activations, at the site where it is read best',
         predicted: best?.test,
       }),
     );

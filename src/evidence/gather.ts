@@ -66,6 +66,7 @@ export type EvidenceRequest = {
     readonly permutations: number;
     readonly bootstrapDraws: number;
     readonly randomSubspaces: number;
+    readonly randomDirections: number;
     readonly ranks: readonly number[];
   };
   readonly seed: number;

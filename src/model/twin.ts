@@ -2,13 +2,15 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { MesascopeError } from '../core/errors.ts';
 import type { ExternalReader } from '../onnx/read-tensor.ts';
-import { shuffledTwin } from '../onnx/twin.ts';
+import { shuffledTwin, type TwinKind } from '../onnx/twin.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type Model, openModel } from './open-model.ts';
 
 export type TwinRequest = {
   /** Another seed gives another twin; the same one the same bytes. */
   readonly seed: number | string;
+  /** `shuffled` by default. */
+  readonly kind?: TwinKind;
   /** What stays as it was trained; both default to true. */
   readonly keep?: { readonly norms?: boolean; readonly embeddings?: boolean };
 };
@@ -19,10 +21,11 @@ export type TwinRequest = {
  * `EXTERNAL_DATA_MISSING`.
  */
 export async function twinOf(model: Model, request: TwinRequest): Promise<Model> {
-  const { seed, keep } = request;
+  const { seed, keep, kind } = request;
   const bytes = shuffledTwin(model.index, {
     seed,
     ...(keep === undefined ? {} : { keep }),
+    ...(kind === undefined ? {} : { kind }),
     external: externalReader(model),
   });
   // The same graph has the same hooks: finding them again would cost more than the twin's run.

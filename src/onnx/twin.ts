@@ -7,12 +7,20 @@ import { indexModel } from './index-model.ts';
 import { inlineWeights } from './inline-weights.ts';
 import { permuteTensor } from './permute-tensor.ts';
 import { type ExternalReader, readTensor, valueCount } from './read-tensor.ts';
+import { redrawTensor } from './redraw-tensor.ts';
 import { storedTensors } from './stored-tensors.ts';
 import { type WeightRole, weightRoles } from './weight-roles.ts';
+
+export type TwinKind = 'shuffled' | 're-initialised';
 
 export type TwinOptions = {
   /** Each tensor's order depends on this and on the tensor's name alone. */
   readonly seed: number | string;
+  /**
+   * `shuffled` (default): each tensor keeps its values, in random order. `re-initialised`: fresh normal numbers with the tensor's own mean
+   * and deviation; needs float32 weights.
+   */
+  readonly kind?: TwinKind;
   /** What stays as it was trained; both default to true. */
   readonly keep?: { readonly norms?: boolean; readonly embeddings?: boolean };
   /** Reads weights that lie in other files; the twin holds them inline. */
@@ -40,7 +48,8 @@ const NO_LIMITS: ReadLimits = {
  * frequencies, scales of quantised weights and vectors in user-made operators stay. Apart from permuted values the bytes
  * are the file's own, except that external weights are inlined.
  *
- * Throws `MODEL_UNSUPPORTED` when nothing would be permuted (all weights are quantised, or lie in sub-graphs),
+ * Throws `MODEL_UNSUPPORTED` when nothing would be permuted (all weights are quantised, or lie in sub-graphs) or a tensor to be
+ * re-initialised is not float32,
  * `EXTERNAL_DATA_MISSING`, `MODEL_CORRUPT`.
  */
 export function shuffledTwin(index: ModelIndex, options: TwinOptions): Uint8Array<ArrayBuffer> {
@@ -57,8 +66,15 @@ export function shuffledTwin(index: ModelIndex, options: TwinOptions): Uint8Arra
     );
   }
   const twin = new Uint8Array(whole.bytes);
-  const random = seededRandom(options.seed).fork('weight-shuffled twin');
-  for (const name of names) permuteTensor(twin, stored.get(name)!, random.fork(name));
+  const { kind = 'shuffled' } = options;
+  const random = seededRandom(options.seed).fork(
+    kind === 'shuffled' ? 'weight-shuffled twin' : 're-initialised twin',
+  );
+  for (const name of names) {
+    const tensor = stored.get(name)!;
+    if (kind === 'shuffled') permuteTensor(twin, tensor, random.fork(name));
+    else redrawTensor(twin, tensor, random.fork(name));
+  }
   return twin;
 }
 

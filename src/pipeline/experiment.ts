@@ -15,10 +15,14 @@ export type AuditSettings = {
   readonly coding: string | undefined;
   /** Weight-shuffled copies of the model; at least 39 for a test at .05 (two-sided) or .025. */
   readonly twins: number;
+  /** How twins are made: the model's own weights in random order, or fresh normal numbers of the same mean and deviation. */
+  readonly twinKind: 'shuffled' | 're-initialised';
   readonly permutations: number;
   readonly bootstrapDraws: number;
   /** Covariance-matched random subspaces per test. */
   readonly randomSubspaces: number;
+  /** Null directions per family of steering. */
+  readonly randomDirections: number;
   /** Ranks of the subspaces swapped in the interchange; the whole vector is always added. */
   readonly ranks: readonly number[];
   /** At most this many bases in each interchange. */

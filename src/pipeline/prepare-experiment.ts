@@ -227,7 +227,7 @@ async function* twinsOf(
   control: RunControl,
 ): AsyncGenerator<Twin> {
   for (let i = 0; i < settings.twins; i++) {
-    const twin = await twinOf(model, { seed: `${settings.seed}/twin/${i}` });
+    const twin = await twinOf(model, { seed: `${settings.seed}/twin/${i}`, kind: settings.twinKind });
     try {
       const own: MappedModel = { ...mapped, model: twin };
       const request = { ...captureRequest(own, inputs, hooks, positions, settings), choices: [] };

@@ -12,9 +12,11 @@ export const DEFAULT_SETTINGS: AuditSettings = {
   positions: 'auto',
   coding: undefined,
   twins: 39,
+  twinKind: 'shuffled',
   permutations: 999,
   bootstrapDraws: 2000,
   randomSubspaces: 199,
+  randomDirections: 199,
   ranks: [1, 2, 4, 8],
   interchangeBases: 200,
   ridge: 0.01,
@@ -42,6 +44,9 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
   wholeNumber('permutations', settings.permutations, 99, 1_000_000);
   wholeNumber('bootstrapDraws', settings.bootstrapDraws, 200, 1_000_000);
   wholeNumber('randomSubspaces', settings.randomSubspaces, 19, 100_000);
+  wholeNumber('randomDirections', settings.randomDirections, 19, 100_000);
+  if (!['shuffled', 're-initialised'].includes(settings.twinKind))
+    refuse('twinKind', settings.twinKind, '`shuffled` or `re-initialised`');
   // With fewer, no effect could count as there or as absent.
   wholeNumber('interchangeBases', settings.interchangeBases, CRITERIA.minCausalGroups, 1_000_000);
   wholeNumber('shownExamples', settings.shownExamples, 0, 100_000);

@@ -30,6 +30,8 @@ const QUICK = [
   '--set',
   'randomSubspaces=19',
   '--set',
+  'randomDirections=19',
+  '--set',
   'interchangeBases=20',
 ];
 const AUDIT = ['audit', '--model', 'agent.onnx', '--data', 'boards.jsonl', '--name', 'agent', ...QUICK];

@@ -10,9 +10,13 @@ import { runCli, workFolder, writeLines } from './run-cli.ts';
 
 const MINUTES = 60_000;
 /** Enough for a verdict at the default level where nothing is missing. */
-const SOUND = ['permutations=199', 'bootstrapDraws=400', 'randomSubspaces=39', 'interchangeBases=60'].flatMap(
-  (pair) => ['--set', pair],
-);
+const SOUND = [
+  'permutations=199',
+  'bootstrapDraws=400',
+  'randomSubspaces=39',
+  'randomDirections=39',
+  'interchangeBases=60',
+].flatMap((pair) => ['--set', pair]);
 
 const folder = workFolder('incomplete');
 let lines: Line[];

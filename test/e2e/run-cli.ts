@@ -90,6 +90,7 @@ export const QUICK: readonly string[] = [
   'permutations=99',
   'bootstrapDraws=200',
   'randomSubspaces=19',
+  'randomDirections=19',
   'interchangeBases=20',
 ].flatMap((pair) => ['--set', pair]);
 

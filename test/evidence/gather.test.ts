@@ -28,6 +28,7 @@ const SETTINGS: EvidenceRequest['settings'] = {
   permutations: 99,
   bootstrapDraws: 200,
   randomSubspaces: 19,
+  randomDirections: 19,
   ranks: [1, 2, 4, 8],
 };
 const TWINS = 39;

@@ -1,10 +1,12 @@
 /** @file onnx test: weight-shuffled twins keep every number and every other byte, and know weights by their readers. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/core/random.ts';
 import { buildModel, type ModelSpec, type NodeSpec } from '../../src/onnx/build.ts';
 import type { ModelIndex, TensorView } from '../../src/onnx/contract.ts';
 import { indexModel } from '../../src/onnx/index-model.ts';
 import { readTensor } from '../../src/onnx/read-tensor.ts';
+import { redrawTensor } from '../../src/onnx/redraw-tensor.ts';
 import { shuffledTwin } from '../../src/onnx/twin.ts';
 import { weightRoles } from '../../src/onnx/weight-roles.ts';
 import { run } from './ort-run.ts';
@@ -240,5 +242,40 @@ describe('a twin', () => {
     expect(() => shuffledTwin(index, { seed: 1 })).toThrow(
       expect.objectContaining({ code: 'MODEL_UNSUPPORTED' }),
     );
+  });
+});
+
+describe('the re-initialised twin', () => {
+  const index = fixture('gpt2-current-exporter');
+  const twin = indexModel(shuffledTwin(index, { seed: 7, kind: 're-initialised' }));
+
+  it('redraws the tensors that shuffling would permute, with their own mean and deviation', () => {
+    const names = changed(index, twin);
+    expect(names).toEqual(changed(index, indexModel(shuffledTwin(index, { seed: 7 }))));
+    for (const name of names) {
+      const before = numbers(index, index.initializers.get(name)!);
+      const after = numbers(twin, twin.initializers.get(name)!);
+      const moments = (values: readonly number[]): { mean: number; deviation: number } => {
+        const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+        return {
+          mean,
+          deviation: Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length),
+        };
+      };
+      const [own, drawn] = [moments(before), moments(after)];
+      // Five standard errors of a mean and of a deviation of that many normal numbers.
+      const error = (5 * own.deviation) / Math.sqrt(before.length);
+      expect(Math.abs(drawn.mean - own.mean)).toBeLessThanOrEqual(error + 1e-12);
+      expect(Math.abs(drawn.deviation - own.deviation)).toBeLessThanOrEqual(error + 1e-12);
+    }
+  });
+
+  it('is the same for the same seed, and refused where values are not raw float32', () => {
+    const again = indexModel(shuffledTwin(index, { seed: 7, kind: 're-initialised' }));
+    expect(changed(twin, again)).toEqual([]);
+    const tensor = [...index.initializers.values()].find(({ data }) => data.kind === 'raw')!;
+    expect(() =>
+      redrawTensor(new Uint8Array(index.bytes), { ...tensor, dataType: 10 }, seededRandom(1)),
+    ).toThrow(expect.objectContaining({ code: 'MODEL_UNSUPPORTED' }));
   });
 });

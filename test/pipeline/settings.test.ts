@@ -30,8 +30,9 @@ describe('settings', () => {
   });
 
   it('can by default reject in every test that a rung makes', () => {
-    const { alpha, twins, permutations, randomSubspaces, interchangeBases } = DEFAULT_SETTINGS;
-    for (const draws of [twins, permutations, randomSubspaces])
+    const { alpha, twins, permutations, randomSubspaces, randomDirections, interchangeBases } =
+      DEFAULT_SETTINGS;
+    for (const draws of [twins, permutations, randomSubspaces, randomDirections])
       for (const alternative of ['greater', 'two-sided'] as const)
         expect(canReject({ draws, alpha, alternative })).toBe(true);
     expect(interchangeBases).toBeGreaterThanOrEqual(CRITERIA.minCausalGroups);
@@ -47,6 +48,8 @@ describe('settings', () => {
     ['permutations', Number.NaN],
     ['bootstrapDraws', 199],
     ['randomSubspaces', 18],
+    ['randomDirections', 18],
+    ['twinKind', 'random'],
     ['interchangeBases', 19],
     ['shownExamples', -1],
     ['ranks', []],
