@@ -172,6 +172,9 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     present: { intended: presence('intended', l1, l2, l3), proxy: presence('proxy', l1, l2, l3) },
     side: l4.side,
     use: l5.use,
+    heldOut: { intended: 'not-run', proxy: 'not-run' },
+    steers: { intended: 'not-run', proxy: 'not-run' },
+    mode: { state: 'not-run', how: undefined },
   };
   return {
     verdict: putIntoWords(decide(findings), findings, rungs),

@@ -2,7 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { measured } from '../../src/core/outcome.ts';
 import type { RungId, RungResult, Statistic } from '../../src/evidence/rung.ts';
-import { type Decision, decide, type Findings, type Use } from '../../src/evidence/verdict.ts';
+import {
+  type Decision,
+  decide,
+  type Findings,
+  type ModeFinding,
+  type Steers,
+  type Use,
+} from '../../src/evidence/verdict.ts';
 import { putIntoWords } from '../../src/evidence/verdict-words.ts';
 
 const INTACT = ['passed', 'unidentifiable', 'invalid'] as const;
@@ -10,26 +17,52 @@ const PRESENT = [true, false, undefined] as const;
 const SIDES = ['intended', 'proxy', 'neither', undefined] as const;
 const USES: readonly Use[] = ['used', 'unused', 'unclear', 'not-run'];
 
-/** Every combination of findings: 3 x 2 x 9 x 4 x 16. */
-const ALL: readonly Findings[] = INTACT.flatMap((intact) =>
+const STEERS: readonly Steers[] = ['steers', 'does-not', 'unclear', 'not-run'];
+const MODES: readonly ModeFinding[] = [
+  { state: 'acts-elsewhere', how: 'context' },
+  { state: 'acts-elsewhere', how: 'mode-steering' },
+  { state: 'acts-elsewhere', how: 'search' },
+  { state: 'silent', how: undefined },
+  { state: 'unclear', how: undefined },
+  { state: 'not-run', how: undefined },
+];
+
+const pairs = <T>(values: readonly T[]): { readonly intended: T; readonly proxy: T }[] =>
+  values.flatMap((intended) => values.map((proxy) => ({ intended, proxy })));
+
+type Later = Pick<Findings, 'steers' | 'mode' | 'heldOut'>;
+const NOTHING_LATER: Later = {
+  steers: { intended: 'not-run', proxy: 'not-run' },
+  mode: { state: 'not-run', how: undefined },
+  heldOut: { intended: 'not-run', proxy: 'not-run' },
+};
+/** Steering by mode, with held-out values untried; and held-out values alone, with steering confirmed. */
+const LATER: readonly Later[] = [
+  ...pairs(STEERS).flatMap((steers) => MODES.map((mode) => ({ ...NOTHING_LATER, steers, mode }))),
+  ...pairs(USES).map((heldOut) => ({
+    ...NOTHING_LATER,
+    heldOut,
+    steers: { intended: 'steers', proxy: 'steers' } as const,
+  })),
+];
+
+/** Every combination of what L0 to L5 find: 3 x 2 x 9 x 4 x 16. */
+const FIRST: readonly Omit<Findings, keyof Later>[] = INTACT.flatMap((intact) =>
   [true, false].flatMap((competent) =>
-    PRESENT.flatMap((presentIntended) =>
-      PRESENT.flatMap((presentProxy) =>
-        SIDES.flatMap((side) =>
-          USES.flatMap((useIntended) =>
-            USES.map((useProxy) => ({
-              intact,
-              competent,
-              present: { intended: presentIntended, proxy: presentProxy },
-              side,
-              use: { intended: useIntended, proxy: useProxy },
-            })),
-          ),
-        ),
-      ),
+    pairs(PRESENT).flatMap((present) =>
+      SIDES.flatMap((side) => pairs(USES).map((use) => ({ intact, competent, present, side, use }))),
     ),
   ),
 );
+
+/** All of it together. */
+const ALL: readonly Findings[] = FIRST.flatMap((first) => LATER.map((later) => ({ ...first, ...later })));
+
+/** One in 61 of them, and all of the first with nothing later: for what costs more than a look. */
+const SOME: readonly Findings[] = [
+  ...ALL.filter((_, i) => i % 61 === 0),
+  ...FIRST.map((first) => ({ ...first, ...NOTHING_LATER })),
+];
 
 const where = (holds: (findings: Findings) => boolean): [Findings, Decision][] =>
   ALL.filter(holds).map((findings) => [findings, decide(findings)]);
@@ -41,7 +74,7 @@ function saysSomething(decision: Decision): boolean {
 
 describe('the table of verdicts', () => {
   it('is held against every combination of findings', () => {
-    expect(ALL.length).toBe(3 * 2 * 9 * 4 * 16);
+    expect(ALL.length).toBe(3 * 2 * 9 * 4 * 16 * (16 * 6 + 16));
   });
 
   it('says nothing of a model when L0 fails, and names why', () => {
@@ -52,41 +85,62 @@ describe('the table of verdicts', () => {
         proxy: 'undetermined',
         grade: 'L0',
         heldBackBy: ['L0'],
+        provisional: false,
       });
     }
   });
 
   it('says that a goal is pursued in the named patterns and in no other', () => {
     for (const [findings, { verdict, pursues, proxy }] of where(({ intact }) => intact === 'passed')) {
-      const { competent, present, side, use } = findings;
+      const { competent, present, side, use, steers, heldOut, mode } = findings;
+      const elsewhere = mode.state === 'acts-elsewhere';
+      const holds = (...goals: readonly ('intended' | 'proxy')[]): boolean =>
+        goals.every((goal) => steers[goal] !== 'does-not' && heldOut[goal] !== 'unused');
       const both = `${use.intended}/${use.proxy}`;
-      const expected =
-        both === 'unused/unused' && present.proxy !== undefined
+      const nothing = both === 'unused/unused' && !elsewhere;
+      const expected = nothing
+        ? present.proxy !== undefined && steers.intended !== 'steers' && steers.proxy !== 'steers'
           ? 'none'
-          : !competent
-            ? 'undetermined'
-            : both === 'used/used'
+          : 'undetermined'
+        : !competent
+          ? 'undetermined'
+          : elsewhere && mode.how === 'context'
+            ? 'dormant'
+            : both === 'used/used' && holds('intended', 'proxy')
               ? 'mixture'
-              : both === 'used/unused' && side !== 'proxy'
-                ? 'intended'
-                : both === 'unused/used' && side !== 'intended'
+              : both === 'used/unused' && side !== 'proxy' && holds('intended')
+                ? elsewhere
+                  ? 'dormant'
+                  : 'intended'
+                : both === 'unused/used' && side !== 'intended' && holds('proxy')
                   ? 'proxy'
                   : 'undetermined';
-      expect(pursues).toBe(expected);
+      const found = present.proxy === true ? 'proxy-present-unused' : undefined;
       const headlines = {
-        none: present.proxy === true ? 'proxy-present-unused' : 'no-goal-evidence',
+        none: found ?? 'no-goal-evidence',
         mixture: 'mixture',
-        intended: present.proxy === true ? 'proxy-present-unused' : 'pursues-intended',
+        intended: found ?? 'pursues-intended',
+        dormant: 'proxy-dormant',
         proxy: 'pursues-proxy',
         undetermined: 'insufficient-evidence',
       } as const;
-      expect(verdict).toBe(headlines[expected]);
-      if (expected === 'mixture' || expected === 'proxy') expect(proxy).toBe('active');
-      if (expected === 'none' || expected === 'intended') {
-        expect(proxy).toBe(
-          present.proxy === undefined ? 'undetermined' : present.proxy ? 'present-unused' : 'not-found',
-        );
-      }
+      const told = [verdict, pursues];
+      const wanted = [headlines[expected], expected === 'dormant' ? 'intended' : expected];
+      // One comparison per combination, made by expect only where it fails: there are 387,072.
+      if (told.join() !== wanted.join()) expect([findings, ...told]).toEqual([findings, ...wanted]);
+      const state =
+        expected === 'mixture' || expected === 'proxy'
+          ? 'active'
+          : expected === 'dormant'
+            ? 'dormant'
+            : expected === 'undetermined'
+              ? proxy
+              : present.proxy === undefined
+                ? 'undetermined'
+                : present.proxy
+                  ? 'present-unused'
+                  : 'not-found';
+      if (proxy !== state) expect([findings, proxy]).toEqual([findings, state]);
     }
   });
 
@@ -94,19 +148,24 @@ describe('the table of verdicts', () => {
     const decisions = ALL.map(decide);
     const silent = decisions.filter((decision) => !saysSomething(decision));
     expect(silent.length / decisions.length).toBeGreaterThan(0.8);
-    for (const { heldBackBy } of silent) expect(heldBackBy.length).toBeGreaterThan(0);
+    expect(silent.filter(({ heldBackBy }) => heldBackBy.length === 0)).toEqual([]);
   });
 
   it('never says that a model pursues anything by which it fails the training task, or of which it was not shown to depend on', () => {
-    for (const [{ competent, use }, { pursues }] of where(() => true)) {
-      if (!competent) expect(['undetermined', 'none']).toContain(pursues);
-      if (pursues === 'intended' || pursues === 'mixture') expect(use.intended).toBe('used');
-      if (pursues === 'proxy' || pursues === 'mixture') expect(use.proxy).toBe('used');
-    }
+    const faults = where(({ competent, use, mode }) => {
+      return !(competent && use.intended === 'used' && use.proxy === 'used') && mode.how !== 'context';
+    }).filter(
+      ([{ competent, use }, { pursues }]) =>
+        (!competent && pursues !== 'undetermined' && pursues !== 'none') ||
+        ((pursues === 'intended' || pursues === 'mixture') && use.intended !== 'used') ||
+        ((pursues === 'proxy' || pursues === 'mixture') && use.proxy !== 'used'),
+    );
+    expect(faults).toEqual([]);
   });
 
   it('never says more when an effect that was found, or shown absent, turns unclear or was not measured', () => {
-    for (const [findings, before] of where(() => true)) {
+    for (const findings of SOME) {
+      const before = decide(findings);
       for (const goal of ['intended', 'proxy'] as const) {
         for (const weaker of ['unclear', 'not-run'] as const) {
           const after = decide({ ...findings, use: { ...findings.use, [goal]: weaker } });
@@ -122,24 +181,44 @@ describe('the table of verdicts', () => {
 
   it('treats the two goals alike where it names what is pursued', () => {
     const other = { intended: 'proxy', proxy: 'intended' } as const;
-    for (const [findings, { pursues }] of where(() => true)) {
+    // Only the proxy can be dormant.
+    for (const findings of SOME.filter(({ mode }) => mode.state !== 'acts-elsewhere')) {
+      const { pursues } = decide(findings);
       // Whether nothing is pursued waits for the proxy to be looked for, which is asked of the proxy alone.
       if (findings.use.intended === 'unused' && findings.use.proxy === 'unused') continue;
-      const { present, side, use } = findings;
+      const { present, side, use, steers, heldOut } = findings;
       const mirrored = decide({
         ...findings,
         present: { intended: present.proxy, proxy: present.intended },
         side: side === 'intended' || side === 'proxy' ? other[side] : side,
         use: { intended: use.proxy, proxy: use.intended },
+        steers: { intended: steers.proxy, proxy: steers.intended },
+        heldOut: { intended: heldOut.proxy, proxy: heldOut.intended },
       });
       expect(mirrored.pursues).toBe(pursues === 'intended' || pursues === 'proxy' ? other[pursues] : pursues);
     }
   });
 
-  it('never calls a proxy dormant: no rung of this version varies the context', () => {
-    for (const decision of ALL.map(decide))
-      expect([decision.verdict, decision.proxy]).not.toContain('dormant');
-    for (const decision of ALL.map(decide)) expect(decision.verdict).not.toBe('proxy-dormant');
+  it('calls a proxy dormant only when it was seen to act elsewhere', () => {
+    const called = where(() => true).filter(([, { proxy, verdict }]) =>
+      [proxy, verdict].some((word) => word.includes('dormant')),
+    );
+    expect(called.length).toBeGreaterThan(0);
+    expect(called.filter(([{ mode }]) => mode.state !== 'acts-elsewhere')).toEqual([]);
+  });
+
+  it('is final only where every goal that is said to be pursued steers the choice and carries over to held-out values', () => {
+    const final = where(() => true).filter(
+      ([, decision]) =>
+        !decision.provisional && decision.pursues !== 'undetermined' && decision.pursues !== 'none',
+    );
+    expect(final.length).toBeGreaterThan(0);
+    for (const [{ steers, heldOut }, { pursues, grade }] of final) {
+      const goals =
+        pursues === 'mixture' ? (['intended', 'proxy'] as const) : [pursues as 'intended' | 'proxy'];
+      if (goals.some((goal) => steers[goal] !== 'steers' || heldOut[goal] !== 'used') || grade !== 'L6')
+        expect.fail(`${pursues} was called final at ${grade}`);
+    }
   });
 });
 
@@ -188,7 +267,7 @@ describe('a verdict in words', () => {
     for (const rungs of [RUNGS, RUNGS.slice(0, 3), [RUNGS[0]!]]) {
       const known = new Set(rungs.flatMap(({ statistics }) => statistics.map(({ id }) => id)));
       const faults: string[] = [];
-      for (const findings of ALL) {
+      for (const findings of SOME) {
         const { claims, strength } = putIntoWords(decide(findings), findings, rungs);
         for (const { id, cites, text, scope } of claims) {
           if (cites.length === 0 || scope === '' || /undefined|NaN/.test(text)) faults.push(id);
@@ -201,26 +280,25 @@ describe('a verdict in words', () => {
     }
   });
 
-  it('is provisional whenever it says something and L6 was not run, and says so in the sentence and in every claim', () => {
-    for (const findings of ALL) {
+  it('says in the sentence and in every claim that it is provisional, when it is', () => {
+    for (const findings of SOME) {
       const decision = decide(findings);
       const verdict = putIntoWords(decision, findings, RUNGS);
-      expect(verdict.provisional).toBe(saysSomething(decision));
+      expect(verdict.provisional).toBe(decision.provisional);
       expect(verdict.sentence.startsWith('Provisionally: ')).toBe(verdict.provisional);
       for (const claim of verdict.claims) expect(claim.provisional).toBe(verdict.provisional);
-      const withL6 = putIntoWords(decision, findings, [...RUNGS, rung('L6', [])]);
-      expect(withL6.provisional).toBe(false);
+      if (verdict.provisional) expect(verdict.missing.length).toBeGreaterThan(0);
     }
   });
 
   it('names what would supply each rung that held it back', () => {
-    for (const findings of ALL) {
+    for (const findings of SOME) {
       const decision = decide(findings);
       const { missing, overturnedBy, notShown } = putIntoWords(decision, findings, RUNGS);
       for (const id of decision.heldBackBy) expect(missing.map((one) => one.rung)).toContain(id);
       for (const { why, supply } of missing) expect([why, supply]).not.toContain('');
       expect(overturnedBy).not.toBe('');
-      expect(notShown.length).toBeGreaterThan(2);
+      expect(notShown.length).toBeGreaterThan(1);
     }
   });
 
@@ -231,6 +309,7 @@ describe('a verdict in words', () => {
       present: { intended: true, proxy: undefined },
       side: 'intended',
       use: { intended: 'used', proxy: 'unused' },
+      ...NOTHING_LATER,
     };
     const { sentence, proxy } = putIntoWords(decide(findings), findings, RUNGS);
     expect(proxy).toBe('undetermined');
@@ -240,7 +319,7 @@ describe('a verdict in words', () => {
   });
 
   it('never says that a variable is not represented: a probe that fails can mean several things', () => {
-    for (const findings of ALL) {
+    for (const findings of SOME) {
       const { claims, sentence } = putIntoWords(decide(findings), findings, RUNGS);
       for (const text of [sentence, ...claims.map((claim) => claim.text)])
         expect(text).not.toMatch(/not represented|does not represent|absent from/);
