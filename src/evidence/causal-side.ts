@@ -19,6 +19,8 @@ export type CausalSide = {
   readonly sources: Readonly<Partial<Record<Goal | 'irrelevant' | 'same', Sources>>>;
   /** Old and new action of each goal's sources. */
   readonly pairs: Readonly<Partial<Record<Goal, ActionPairs>>>;
+  /** Class of each goal's value in its source, per base; -1 where the data do not say. */
+  readonly newValues: Readonly<Partial<Record<Goal, Int32Array>>>;
 };
 
 /** What the causal rung needs besides the columns. */

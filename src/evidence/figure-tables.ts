@@ -118,7 +118,10 @@ export function firstBases(side: CausalSide, count: number): CausalSide {
       { oldAction: cut(pair.oldAction), newAction: cut(pair.newAction) },
     ]),
   );
-  return { bases: cut(side.bases), groups: cut(side.groups), sources, pairs };
+  const newValues = Object.fromEntries(
+    Object.entries(side.newValues).map(([goal, values]) => [goal, cut(values)]),
+  );
+  return { bases: cut(side.bases), groups: cut(side.groups), sources, pairs, newValues };
 }
 
 function firstRows<

@@ -127,8 +127,8 @@ export type SideEffects = {
   readonly choiceMass: Measured;
   /** Mean entropy of the choices, in nats. */
   readonly entropy: Measured;
-  /** Mean divergence KL(plain, edited) of the choices on rows in which the edit should change nothing, in nats. */
-  readonly neutralKl: Measured;
+  /** Mean total variation distance of the choices before and after a push of the irrelevant variable by the same dose, 0 to 1. */
+  readonly neutralShift: Measured;
   /** Median Mahalanobis distance of the edited states from the activations, divided by that of unedited ones. */
   readonly distance: Measured;
 };

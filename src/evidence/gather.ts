@@ -38,6 +38,7 @@ import { identifiable } from './rung-identifiable.ts';
 import { learned } from './rung-learned.ts';
 import { present } from './rung-present.ts';
 import { selective } from './rung-selective.ts';
+import { steerable } from './rung-steerable.ts';
 import { used } from './rung-used.ts';
 import { decide, type Findings } from './verdict.ts';
 import { putIntoWords } from './verdict-words.ts';
@@ -129,6 +130,9 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     used({ ...shared, inputs: causal, where, random: random.fork('L5') }),
   );
 
+  const l6 = await stages.run('steering', () =>
+    steerable({ ...shared, inputs: causal, where, random: random.fork('L6') }),
+  );
   const beside = await stages.run('baselines', async () => ({
     baselines: await readBaselines({
       ...shared,
@@ -165,7 +169,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     ),
   );
   const apartTable = tables[request.sets.findIndex(({ name }) => name === 'apart')];
-  const rungs = [l0.rung, l1, l2, l3, l4.rung, l5.rung, divergence(apartTable, l4.side)];
+  const rungs = [l0.rung, l1, l2, l3, l4.rung, l5.rung, l6.rung, divergence(apartTable, l4.side)];
   const findings: Findings = {
     intact: l0.intact,
     competent: l0.competent,
@@ -173,7 +177,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     side: l4.side,
     use: l5.use,
     heldOut: { intended: 'not-run', proxy: 'not-run' },
-    steers: { intended: 'not-run', proxy: 'not-run' },
+    steers: l6.steers,
     mode: { state: 'not-run', how: undefined },
   };
   return {
@@ -184,7 +188,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     quadrants: tables,
     sites: siteMap({ hooks, positions, columns, model, twins, causal: layers }),
     interchange,
-    doses: [],
+    doses: l6.doses,
     erasure: [],
     baselines: beside.baselines,
     calibration: [],

@@ -14,16 +14,27 @@ import type { ResolvedSettings } from './resolve-settings.ts';
 const GOAL_KINDS = ['intended', 'proxy'] as const;
 const KINDS = ['intended', 'proxy', 'irrelevant', 'same'] as const;
 type Kind = (typeof KINDS)[number];
+type Side = 'select' | 'test' | 'held-out';
 
 /** Rows that can serve as bases: decision states whose counterfactuals of both goals (of one, if the data name one) change the action. */
-export function possibleBases(dataSet: DataSet, columns: Columns, side: 'select' | 'test'): Int32Array {
+export function possibleBases(dataSet: DataSet, columns: Columns, side: Side): Int32Array {
   const goals = GOAL_KINDS.filter((goal) => dataSet.goals[goal] !== undefined);
-  return rowsOnSide(columns, side, columns.apart).filter((row) => {
+  const rows = side === 'held-out' ? unseenHeldOut(columns) : rowsOnSide(columns, side, columns.apart);
+  return rows.filter((row) => {
     const example = dataSet.examples[row]!;
     return (
       isDecisionState(columns, row) && goals.every((goal) => changedActions(example, goal) !== undefined)
     );
   });
+}
+
+/** Rows of the set `held-out` that share no group with a row that anything is fitted or chosen on. */
+function unseenHeldOut(columns: Columns): Int32Array {
+  const seen = new Set<number>();
+  for (const side of ['fit', 'select'] as const)
+    for (const set of [columns.train, columns.apart])
+      for (const row of rowsOnSide(columns, side, set)) seen.add(columns.groups[row]!);
+  return columns.heldOut.filter((row) => !seen.has(columns.groups[row]!));
 }
 
 /** The first counterfactual of a goal whose recommended action differs from the example's, with the two actions. */
@@ -45,7 +56,7 @@ export async function causalSide(request: {
   readonly mapped: MappedModel;
   readonly dataSet: DataSet;
   readonly columns: Columns;
-  readonly side: 'select' | 'test';
+  readonly side: Side;
   readonly hooks: readonly string[];
   readonly positions: readonly number[];
   readonly settings: ResolvedSettings;
@@ -88,6 +99,7 @@ export async function causalSide(request: {
     };
   }
   const pairs: Partial<Record<'intended' | 'proxy', ActionPairs>> = {};
+  const newValues: Partial<Record<'intended' | 'proxy', Int32Array>> = {};
   for (const goal of GOAL_KINDS) {
     if (sources[goal] === undefined) continue;
     const changes = Array.from(bases, (row) => changedActions(dataSet.examples[row]!, goal)!);
@@ -95,8 +107,12 @@ export async function causalSide(request: {
       oldAction: Int32Array.from(changes, ({ from }) => columns.choices.indexOf(from)),
       newAction: Int32Array.from(changes, ({ to }) => columns.choices.indexOf(to)),
     };
+    const names = columns.labels[goal]?.names ?? [];
+    newValues[goal] = Int32Array.from(changes, ({ source }) =>
+      source.goal === undefined ? -1 : names.indexOf(String(source.goal)),
+    );
   }
-  return { bases, groups: denseGroups(columns, bases).groups, sources, pairs };
+  return { bases, groups: denseGroups(columns, bases).groups, sources, pairs, newValues };
 }
 
 function sourceOf(example: Example, kind: Kind): Counterfactual | undefined {

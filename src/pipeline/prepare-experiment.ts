@@ -204,6 +204,7 @@ async function causalInputs(request: {
   const { dataSet } = mapped;
   const select = await causalSide({ ...request, dataSet, side: 'select' });
   const test = await causalSide({ ...request, dataSet, side: 'test' });
+  const heldOut = await causalSide({ ...request, dataSet, side: 'held-out' });
   if (select === null || test === null) return undefined;
   return {
     runIntervened: request.editing.run,
@@ -214,6 +215,7 @@ async function causalInputs(request: {
     readout: dataSet.readout,
     select,
     test,
+    ...(heldOut === null ? {} : { heldOut }),
   };
 }
 

@@ -20,7 +20,7 @@ const sideEffectsForm = z
   .strictObject({
     choiceMass: measuredForm,
     entropy: measuredForm,
-    neutralKl: measuredForm,
+    neutralShift: measuredForm,
     distance: measuredForm,
   })
   .meta({ id: 'SideEffects' });

@@ -344,7 +344,15 @@ function sideOf(
     if (!seen.has(group)) seen.set(group, seen.size);
     return seen.get(group)!;
   });
-  return { bases, groups, sources, pairs: { intended: pairsOf('intended'), proxy: pairsOf('proxy') } };
+  const newValuesOf = (goal: 'intended' | 'proxy'): Int32Array =>
+    Int32Array.from(made, (one) => one[goal][goal]);
+  return {
+    bases,
+    groups,
+    sources,
+    pairs: { intended: pairsOf('intended'), proxy: pairsOf('proxy') },
+    newValues: { intended: newValuesOf('intended'), proxy: newValuesOf('proxy') },
+  };
 }
 
 /** Token rows: one token per variable, as a control task reads them. */
