@@ -10,6 +10,7 @@ export const CLIENT_FILES: readonly string[] = [
   'palette.js',
   'draw-maps.js',
   'draw-interchange.js',
+  'draw-doses.js',
   'draw-points.js',
   'figures.js',
   'downloads.js',

@@ -54,7 +54,16 @@ export type FigureDrawing =
       readonly colorings: readonly Coloring[];
     }
   | { readonly kind: 'scores'; readonly behaviors: readonly string[]; readonly width: number }
-  | { readonly kind: 'score-against-preference' };
+  | { readonly kind: 'score-against-preference' }
+  | {
+      readonly kind: 'doses';
+      readonly series: readonly { readonly id: string; readonly label: string }[];
+    }
+  | {
+      readonly kind: 'baselines';
+      readonly features: readonly { readonly id: string; readonly label: string }[];
+    }
+  | { readonly kind: 'calibration' };
 
 export type FigureData = {
   readonly id: string;

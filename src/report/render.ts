@@ -2,6 +2,8 @@
 import type { RunRecord } from '../record/record.ts';
 import { type InlineScript, inlineScript, inlineStyle, scriptJson, utf8Bytes } from './embed.ts';
 import type { Figure } from './figure.ts';
+import { doseFigures } from './figure-doses.ts';
+import { baselineFigure, calibrationFigures, erasureFigure, sensitivityFigure } from './figure-doubts.ts';
 import { geometryFigure } from './figure-geometry.ts';
 import { interchangeFigures } from './figure-interchange.ts';
 import { mapFigures } from './figure-maps.ts';
@@ -86,13 +88,22 @@ function figuresOf(record: RunRecord): Figures {
     candidate === undefined ? [] : [candidate];
   return {
     behavior: some(preferenceFigure(record.examples)),
-    where: record.sites === null ? [] : mapFigures(record.sites),
-    causal: interchangeFigures(record.interchange),
+    where: [
+      ...(record.sites === null ? [] : mapFigures(record.sites)),
+      ...some(baselineFigure(record.baselines)),
+    ],
+    causal: [
+      ...interchangeFigures(record.interchange),
+      ...some(sensitivityFigure(record.sensitivity)),
+      ...doseFigures(record.doses),
+      ...some(erasureFigure(record.erasure)),
+    ],
     geometry: [
       ...(record.geometry === null || record.geometry.components.length === 0
         ? []
         : [geometryFigure(record.geometry, record)]),
       ...some(scoreFigure(record.examples)),
+      ...calibrationFigures(record.calibration),
     ],
   };
 }

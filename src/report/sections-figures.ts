@@ -1,5 +1,6 @@
 /** @file report: parts 5 to 8, the ones that figures and the example browser fill: where, causal, geometry, examples. */
 import type { Figure } from './figure.ts';
+import { leakTable, strataTable } from './figure-doubts.ts';
 import { mapScale } from './figure-maps.ts';
 import { type Html, html, outside } from './html.ts';
 import { stateMark } from './marks.ts';
@@ -19,7 +20,7 @@ export function whereSection({ record }: ReportView, figures: readonly Figure[])
     body:
       record.sites === null || figures.length === 0
         ? html`<p>No site was searched in this run.</p>`
-        : html`${NEEDS_SCRIPT}<p class="how maps-scale">${mapScale(record.sites)}</p>${markupOf(figures)}`,
+        : html`${NEEDS_SCRIPT}<p class="how maps-scale">${mapScale(record.sites)}</p>${markupOf(figures)}${leakTable(record.leaks)}`,
   });
 }
 
@@ -30,12 +31,12 @@ export function causalSection({ record }: ReportView, figures: readonly Figure[]
   return section({
     id: 'causal',
     title: 'What it does to the choice',
-    lead: 'Interchange: the activation at one place is replaced by that of an input in which only one variable differs. If the choice follows, the model uses what is stored there.',
+    lead: 'Interchange: the activation at one place is replaced by that of an input in which only one variable differs. If the choice follows, the model uses what is stored there. Steering pushes along a direction, erasure takes a variable out.',
     body: html`${
       figures.length === 0
         ? html`<p>Nothing was exchanged in this run: it needs counterfactual inputs.</p>`
         : html`${NEEDS_SCRIPT}${markupOf(figures)}`
-    }${
+    }${strataTable(record.strata)}${
       pending.length > 0 &&
       html`<ul class="pending">${pending.map(
         ({ id, title, state, summary }) =>

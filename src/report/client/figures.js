@@ -69,6 +69,12 @@ function drawn({ figure, choices }, palette, width) {
       return drawScores(table, drawing, palette, width);
     case 'score-against-preference':
       return drawPreference(table, palette, width);
+    case 'doses':
+      return drawDoses(table, drawing, palette, width);
+    case 'baselines':
+      return drawBaselines(table, drawing, palette, width);
+    case 'calibration':
+      return drawCalibration(table, palette, width);
   }
 }
 

@@ -1,0 +1,163 @@
+/** @file report: steering: the change of the preference dose by dose with its null band, and the ledger of side effects. */
+import type { DosePoint, DoseResponse, Measured, NullComparison } from '../record/parts.ts';
+import { type Figure, figure } from './figure.ts';
+import { fixed, intervalText, measuredText } from './format.ts';
+import { html, outside } from './html.ts';
+import { numberColumn, readerTable, textColumn, tidyTable } from './table.ts';
+
+type Row = {
+  readonly response: DoseResponse;
+  readonly point: DosePoint;
+  readonly widest: NullComparison | undefined;
+};
+
+/** Steering towards the goals in one figure, along modes in another; none where nothing was steered. */
+export function doseFigures(responses: readonly DoseResponse[]): readonly Figure[] {
+  const goals = responses.filter(({ id }) => id.startsWith('goal.'));
+  const modes = responses.filter(({ id }) => !id.startsWith('goal.'));
+  return [
+    ...(goals.length === 0 ? [] : [doseFigure('steering', 'Steering, dose by dose', goals)]),
+    ...(modes.length === 0 ? [] : [doseFigure('mode-steering', 'Steering towards another mode', modes)]),
+  ];
+}
+
+function doseFigure(id: string, title: string, responses: readonly DoseResponse[]): Figure {
+  const rows: readonly Row[] = responses.flatMap((response) =>
+    response.points.map((point) => ({ response, point, widest: widestNull(point.nulls) })),
+  );
+  const number = (of: Measured | undefined): number | null => (of?.state === 'measured' ? of.value : null);
+  const tableData = tidyTable(
+    `${id}-table`,
+    [
+      textColumn(
+        'series',
+        rows.map(({ response }) => response.id),
+      ),
+      numberColumn(
+        'dose_class_gaps',
+        rows.map(({ point }) => point.dose),
+      ),
+      numberColumn(
+        'effect_nats',
+        rows.map(({ point }) => number(point.effect)),
+      ),
+      numberColumn(
+        'low',
+        rows.map(({ point }) => point.interval?.low ?? null),
+      ),
+      numberColumn(
+        'high',
+        rows.map(({ point }) => point.interval?.high ?? null),
+      ),
+      textColumn(
+        'valid',
+        rows.map(({ point }) => (point.valid ? 'yes' : 'no')),
+      ),
+      textColumn(
+        'widest_null',
+        rows.map(({ widest }) => widest?.id ?? ''),
+      ),
+      numberColumn(
+        'null_low',
+        rows.map(({ widest }) => number(widest?.low)),
+      ),
+      numberColumn(
+        'null_high',
+        rows.map(({ widest }) => number(widest?.high)),
+      ),
+      numberColumn(
+        'flips',
+        rows.map(({ point }) => number(point.flips)),
+      ),
+      numberColumn(
+        'percent_of_norm',
+        rows.map(({ point }) => point.percentOfNorm),
+      ),
+      numberColumn(
+        'choice_mass',
+        rows.map(({ point }) => number(point.sideEffects.choiceMass)),
+      ),
+      numberColumn(
+        'entropy_nats',
+        rows.map(({ point }) => number(point.sideEffects.entropy)),
+      ),
+      numberColumn(
+        'neutral_shift',
+        rows.map(({ point }) => number(point.sideEffects.neutralShift)),
+      ),
+      numberColumn(
+        'distance',
+        rows.map(({ point }) => number(point.sideEffects.distance)),
+      ),
+    ],
+    rows.length,
+  );
+  return figure({
+    data: {
+      id,
+      title,
+      finding: finding(responses),
+      table: tableData.id,
+      drawing: {
+        kind: 'doses',
+        series: responses.map(({ id: series, label }) => ({ id: series, label })),
+      },
+    },
+    tableData,
+    reader: readerTable({
+      caption: 'Doses, their effects and their side effects',
+      heads: [
+        { text: 'Direction' },
+        { text: 'Dose', number: true },
+        { text: 'Effect', number: true },
+        { text: 'Widest null', number: true },
+        { text: 'Turned', number: true },
+        { text: 'Length', number: true },
+        { text: 'Choices keep', number: true },
+        { text: 'Entropy', number: true },
+        { text: 'Neutral push moves', number: true },
+        { text: 'Distance', number: true },
+        { text: 'In range' },
+      ],
+      rows: rows.map(({ response, point, widest }) => [
+        outside(response.label),
+        fixed(point.dose, 1),
+        html`${measuredText(point.effect, 'nats')}${point.interval !== undefined && html` <span class="interval">${intervalText(point.interval, 'nats')}</span>`}`,
+        widest === undefined ? '\u2013' : `${spanText(widest)} (${widest.id})`,
+        measuredText(point.flips, 'share'),
+        `${fixed(point.percentOfNorm, 0)}\u202f%`,
+        measuredText(point.sideEffects.choiceMass, 'share'),
+        measuredText(point.sideEffects.entropy, 'nats'),
+        measuredText(point.sideEffects.neutralShift, 'share'),
+        measuredText(point.sideEffects.distance, 'ratio'),
+        point.valid ? 'yes' : html`no: ${outside(point.broken.join('; '))}`,
+      ]),
+    }),
+    howToRead: html`A dose of 1 moves the activation by the whole distance between the means of two classes. Up: the preference moves towards the new action. Bands: central 95\u202f% of the widest family of null directions of equal length. Hollow marks are doses that carry the activations out of the range of unedited inputs; they decide nothing. A push costs certainty in whatever direction it goes: what counts is being above the band.`,
+  });
+}
+
+function widestNull(nulls: readonly NullComparison[]): NullComparison | undefined {
+  const reach = ({ high }: NullComparison): number => (high.state === 'measured' ? high.value : -Infinity);
+  const [first] = [...nulls].sort((a, b) => reach(b) - reach(a));
+  return first !== undefined && reach(first) > -Infinity ? first : undefined;
+}
+
+function spanText({ low, high }: NullComparison): string {
+  return low.state === 'measured' && high.state === 'measured'
+    ? `${fixed(low.value, 2)} to ${fixed(high.value, 2)}`
+    : '\u2013';
+}
+
+function finding(responses: readonly DoseResponse[]): string {
+  return responses
+    .map(({ label, slope, points }) => {
+      const valid = points.filter((point) => point.valid).length;
+      const said =
+        slope.state === 'measured'
+          ? `${fixed(slope.value, 2)} nats per class gap over ${valid} of ${points.length} doses`
+          : `no slope (${slope.reason})`;
+      return `${label.charAt(0).toUpperCase()}${label.slice(1)}: ${said}.`;
+    })
+    .join(' ');
+}
