@@ -21,6 +21,7 @@ export const CRITERIA: {
   readonly rankShare: number;
   readonly sameValueShare: number;
   readonly nullOverlap: number;
+  readonly naturalShare: number;
   readonly rowsPerFeature: number;
 } = {
   /** L0: largest change of any logit that an edit which changes nothing may cause. */
@@ -60,6 +61,8 @@ export const CRITERIA: {
   nullOverlap: 0.5,
   /** L5: largest share of the effect that a source with the same value may cause. */
   sameValueShare: 0.25,
+  /** L5: least share of the effect within the goal's subspace that its part within the directions of natural variation carries. */
+  naturalShare: 0.5,
   /** Rows per feature below which a probe's accuracy is flagged. */
   rowsPerFeature: 10,
 };

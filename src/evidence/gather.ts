@@ -40,6 +40,7 @@ import { present } from './rung-present.ts';
 import { selective } from './rung-selective.ts';
 import { steerable } from './rung-steerable.ts';
 import { used } from './rung-used.ts';
+import { sensitivity } from './sensitivity.ts';
 import { decide, type Findings } from './verdict.ts';
 import { putIntoWords } from './verdict-words.ts';
 
@@ -148,6 +149,12 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
       : await stages.run('curves', () =>
           interchangeCurves({ ...shared, inputs: causal, where, random: random.fork('curves') }),
         );
+  const elsewhere =
+    causal === undefined || where === undefined
+      ? []
+      : await stages.run('other hooks', () =>
+          sensitivity({ ...shared, inputs: causal, where, random: random.fork('sensitivity') }),
+        );
   const layers =
     causal === undefined
       ? []
@@ -176,7 +183,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     present: { intended: presence('intended', l1, l2, l3), proxy: presence('proxy', l1, l2, l3) },
     side: l4.side,
     use: l5.use,
-    heldOut: { intended: 'not-run', proxy: 'not-run' },
+    heldOut: l5.heldOut,
     steers: l6.steers,
     mode: { state: 'not-run', how: undefined },
   };
@@ -192,7 +199,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     erasure: [],
     baselines: beside.baselines,
     calibration: [],
-    sensitivity: [],
+    sensitivity: elsewhere,
     strata: [],
     leaks: beside.leaks,
     testReads: [],

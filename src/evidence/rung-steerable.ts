@@ -282,11 +282,12 @@ function responseOf(
     );
   return {
     id: `goal.${goal}`,
-    label: `the ${goal === 'proxy' ? 'proxy' : 'intended goal'}, from the value it has towards its counterfactual's`,
+    label: goal === 'proxy' ? 'proxy' : 'intended goal',
     hook: site.hook,
     position: site.position,
     bases: steering.bases.length,
-    preference: 'log odds of the action that the new value recommends over the old one',
+    preference:
+      'from the value that the goal has towards that of its counterfactual; log odds of the new action over the old one',
     points: steering.doses.map((point) => {
       const interval = mean(point.effects, `dose/${point.dose}`);
       return {

@@ -32,6 +32,8 @@ export type UsedRequest = {
 export type UsedResult = {
   readonly rung: RungResult;
   readonly use: Readonly<Record<Goal, Use>>;
+  /** The same on goal values that the model never met in training. */
+  readonly heldOut: Readonly<Record<Goal, Use>>;
 };
 
 const BASE = {
@@ -47,6 +49,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
   if (where === undefined || inputs === undefined || inputs.test.bases.length === 0) {
     return {
       use: { intended: 'not-run', proxy: 'not-run' },
+      heldOut: { intended: 'not-run', proxy: 'not-run' },
       rung: {
         ...BASE,
         byRole: { intended: 'not-run', proxy: 'not-run' },
@@ -77,6 +80,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     },
   ];
   const use: Record<Goal, Use> = { intended: 'not-run', proxy: 'not-run' };
+  const heldOut: Record<Goal, Use> = { intended: 'not-run', proxy: 'not-run' };
   const byRole: Partial<Record<Goal, RungState>> = {};
   for (const [goal, effect] of measurements) {
     const other = measurements.get(goal === 'intended' ? 'proxy' : 'intended');
@@ -91,6 +95,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     });
     statistics.push(...judged.statistics);
     use[goal] = judged.use;
+    heldOut[goal] = judged.heldOut;
     byRole[goal] = judged.use === 'used' ? 'passed' : judged.use === 'unused' ? 'failed' : 'undefined';
   }
   statistics.push(...comparison({ ...request, groups, site }, measurements));
@@ -99,6 +104,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     .join(', ');
   return {
     use,
+    heldOut,
     rung: {
       ...BASE,
       byRole,

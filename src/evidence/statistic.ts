@@ -40,13 +40,15 @@ export function intervalNull(
   label: string,
   interval: Interval | undefined,
   pValue: number | undefined,
+  /** Draws behind the p-value, where there is one; 1 stands for the one measured effect. */
+  draws = 1,
 ): NullComparison {
   const none = undefinedBecause('this null could not be measured');
   const measuredNull = interval?.state === 'measured' ? interval : undefined;
   return {
     id,
     label,
-    draws: measuredNull === undefined ? 0 : 1,
+    draws: measuredNull === undefined ? 0 : draws,
     mean: measuredNull === undefined ? none : measured(measuredNull.estimate),
     low: measuredNull === undefined ? none : measured(measuredNull.low),
     high: measuredNull === undefined ? none : measured(measuredNull.high),

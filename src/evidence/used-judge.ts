@@ -16,6 +16,7 @@ import { canReject, permutationPValue, summariseNull } from './resample-permutat
 import { swapTest } from './resample-swap.ts';
 import type { Statistic } from './rung.ts';
 import { estimateOf, intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
+import { judgeHeldOut } from './used-held-out.ts';
 import type { GoalEffect } from './used-measure.ts';
 import type { Use } from './verdict.ts';
 
@@ -38,7 +39,11 @@ export type JudgeRequest = {
  * `used`: the effect lies beyond its margin and beyond every null. `unused`: total effect and effect at the site are both shown to be near
  * zero, on average over bases and whichever way they go. Everything else is `unclear`, so are effects on too few independent bases, and effects that are not numbers.
  */
-export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly statistics: Statistic[] } {
+export function judgeUse(request: JudgeRequest): {
+  readonly use: Use;
+  readonly heldOut: Use;
+  readonly statistics: Statistic[];
+} {
   const { goal, effect, groups, site, alpha, random, bootstrapDraws, permutations } = request;
   const margin = Math.max(CRITERIA.equivalenceNats, CRITERIA.equivalenceShare * Math.abs(request.otherTotal));
   const boot = (values: Float64Array, label: string): ReturnType<typeof clusterBootstrapMean> =>
@@ -104,6 +109,24 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
       ? undefined
       : Math.abs(sameMean) <= Math.max(margin, CRITERIA.sameValueShare * Math.abs(withinMean));
 
+  // An edit within a subspace cannot do more than the exchange of everything, unless it leaves the states that the network has.
+  const excess =
+    effect.within === undefined
+      ? undefined
+      : boot(
+          effect.within.effects.map((value, i) => value - effect.whole.effects[i]!),
+          'excess',
+        );
+  const naturalMean = finiteMean(effect.natural);
+  const illusory =
+    excess === undefined ||
+    excess.state !== 'measured' ||
+    naturalMean === undefined ||
+    withinMean === undefined
+      ? undefined
+      : excess.low > margin || (withinMean > margin && naturalMean < CRITERIA.naturalShare * withinMean);
+  const heldOut = judgeHeldOut(request, margin);
+
   const nie = clusterBootstrapRatio({
     groups,
     numerator: effect.whole.effects,
@@ -112,7 +135,13 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
     random: random.fork(`used/${goal}/nie`),
   });
   const ignored = Math.abs(mean(effect.total)) < CRITERIA.ignoredNats;
-  const checks = [beyondMargin, beatsIrrelevant, beatsRandom, sameHolds];
+  const checks = [
+    beyondMargin,
+    beatsIrrelevant,
+    beatsRandom,
+    sameHolds,
+    illusory === undefined ? undefined : !illusory,
+  ];
   const use: Use =
     new Set(groups).size < CRITERIA.minCausalGroups
       ? 'unclear'
@@ -157,6 +186,7 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
           'the irrelevant variable exchanged instead; p by swapping the two within groups',
           effect.irrelevant === undefined ? undefined : boot(effect.irrelevant.effects, 'irrelevant'),
           irrelevantP,
+          permutations,
         ),
       ],
       state: stateOf(
@@ -220,6 +250,22 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
       site,
     },
     {
+      id: `L5.${goal}.illusion`,
+      label: `effect within the ${goal} goal's subspace beyond that of the whole vector: an edit cannot do more than all of it`,
+      role: goal,
+      unit: 'nats',
+      value:
+        excess === undefined
+          ? undefinedBecause('the class means of this variable do not differ at the site')
+          : estimateOf(excess),
+      ...(excess === undefined ? {} : intervalPart(excess)),
+      nulls: [],
+      state: stateOf(illusory === undefined ? undefined : !illusory),
+      criterion: `interval not above ${margin.toFixed(2)} nats, and at least ${CRITERIA.naturalShare} of the effect${naturalMean === undefined ? '' : ` (${naturalMean.toFixed(2)} nats)`} within directions that the activations vary in`,
+      site,
+    },
+    heldOut.statistic,
+    {
       id: `L5.${goal}.mediated-share`,
       label: 'effect at the site as a share of the total effect (NIE)',
       role: goal,
@@ -248,7 +294,7 @@ export function judgeUse(request: JudgeRequest): { readonly use: Use; readonly s
       site,
     },
   ];
-  return { use, statistics };
+  return { use, heldOut: heldOut.use, statistics };
 }
 
 /** Mean effect; undefined without an outcome, or when some effect is not a number. */

@@ -3,7 +3,7 @@ import { takeRows } from '../core/matrix.ts';
 import type { Random } from '../core/random.ts';
 import { covarianceMatchedBasis, samplerOfCovariance } from '../linalg/covariance-sampler.ts';
 import { type Dense, dense, plainProduct } from '../linalg/dense.ts';
-import { firstColumns, svd } from '../linalg/factor.ts';
+import { firstColumns, svd, symmetricEigen } from '../linalg/factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { centeredCovariance } from '../linalg/moments.ts';
 import { type CausalInputs, interchangeRequest, mean, totalEffects } from './causal-side.ts';
@@ -43,6 +43,10 @@ export type GoalEffect = {
   readonly irrelevant: InterchangeOutcome | undefined;
   /** A source with the same value of the goal, within the goal's subspace. */
   readonly sameValue: InterchangeOutcome | undefined;
+  /** Within the part of the goal's subspace that the activations really vary in; undefined without a subspace. */
+  readonly natural: InterchangeOutcome | undefined;
+  /** Whole vector exchanged, on rows whose goal values the model never met in training; undefined without such rows. */
+  readonly heldOut: { readonly outcome: InterchangeOutcome; readonly groups: Int32Array } | undefined;
 };
 
 /** Undefined when the data hold no sources of this goal. Throws what `runIntervened` throws. */
@@ -65,6 +69,9 @@ export async function measureGoal(request: MeasureRequest, goal: Goal): Promise<
     subspace !== undefined && overlap !== undefined && overlap > CRITERIA.nullOverlap
       ? random.flatMap((basis) => without(basis, subspace.basis))
       : [];
+  const natural = subspace === undefined ? undefined : await withinVariation(request, subspace.basis);
+  const heldOut =
+    inputs.heldOut === undefined ? undefined : interchangeRequest(inputs, inputs.heldOut, goal, goal);
   const outside =
     elsewhere.length === 0 ? [] : await interchangeMany(own, sites, elsewhere, { normOf: subspace!.basis });
   return {
@@ -80,6 +87,11 @@ export async function measureGoal(request: MeasureRequest, goal: Goal): Promise<
       same === undefined || subspace === undefined
         ? undefined
         : await interchange(same, { sites, basis: subspace.basis }),
+    natural: natural === undefined ? undefined : await interchange(own, { sites, basis: natural }),
+    heldOut:
+      heldOut === undefined
+        ? undefined
+        : { outcome: await interchange(heldOut, { sites, basis: null }), groups: inputs.heldOut!.groups },
   };
 }
 
@@ -87,6 +99,31 @@ export async function measureGoal(request: MeasureRequest, goal: Goal): Promise<
 export function overlapOf(a: Dense, b: Dense): number {
   const product = plainProduct(a, b, { transposeA: true });
   return product.data.reduce((sum, value) => sum + value * value, 0) / Math.min(a.columns, b.columns);
+}
+
+/** Share of the variance that the directions in which the activations vary hold together. */
+const NATURAL_SHARE = 0.999;
+
+/**
+ * The goal's subspace without what lies in directions that the activations hardly vary in. An effect that needs those is an illusion of the
+ * edit: dormant directions that no input writes to (Makelov, Lange and Nanda 2023, "Is This the Subspace You Are Looking For?").
+ */
+async function withinVariation(request: MeasureRequest, basis: Dense): Promise<Dense | undefined> {
+  const { inputs, sides, where, linalg } = request;
+  const { matrix } = await centeredCovariance(takeRows(inputs.activations(where.site), sides.apart.fit), {
+    linalg,
+  });
+  const { values, vectors } = symmetricEigen(matrix);
+  const total = values.reduce((sum, value) => sum + Math.max(0, value), 0);
+  let kept = 0;
+  for (let held = 0; kept < values.length && held < NATURAL_SHARE * total; kept++)
+    held += Math.max(0, values[kept]!);
+  if (kept === 0) return undefined;
+  const varying = firstColumns(vectors, kept);
+  const projected = plainProduct(varying, plainProduct(varying, basis, { transposeA: true }));
+  const { left, values: lengths } = svd(projected);
+  const rank = lengths.filter((length) => length > OUTSIDE_FLOOR).length;
+  return rank === 0 ? undefined : firstColumns(left, Math.min(rank, basis.columns));
 }
 
 /** The part of a subspace that lies outside another one; none where nothing of that rank is left. */

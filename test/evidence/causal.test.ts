@@ -174,10 +174,14 @@ const outcome = (effects: Float64Array): InterchangeOutcome => ({
   couldFlip: effects.length,
 });
 function effectOf(change: Partial<GoalEffect> = {}): GoalEffect {
+  const within = 'within' in change ? change.within : outcome(around(2.6));
   return {
     total: around(3),
     whole: outcome(around(2.8)),
-    within: outcome(around(2.6)),
+    within,
+    // All of it lies in directions that the activations vary in.
+    natural: within,
+    heldOut: undefined,
     rank: 2,
     random: Float64Array.from({ length: 99 }, (_, i) => i / 100),
     overlap: 0.1,
@@ -206,6 +210,34 @@ function judge(effect: GoalEffect, change: Partial<JudgeRequest> = {}): ReturnTy
     ...change,
   });
 }
+
+describe('an effect that only an edit can make', () => {
+  it('is not used: it lies in directions that the activations hardly vary in, or exceeds the exchange of everything', () => {
+    expect(judge(effectOf()).use).toBe('used');
+    expect(judge(effectOf({ natural: outcome(around(0.4)) })).use).toBe('unclear');
+    expect(judge(effectOf({ within: outcome(around(4)) })).use).toBe('unclear');
+    expect(judge(effectOf({ natural: undefined })).use).toBe('unclear');
+  });
+});
+
+describe('held-out goal values', () => {
+  const heldOut = (effects: Float64Array, groups = GROUPS): GoalEffect =>
+    effectOf({ heldOut: { outcome: outcome(effects), groups } });
+  it('carry a goal, not a habit, and leave it open when there are few groups', () => {
+    expect(judge(effectOf()).heldOut).toBe('not-run');
+    expect(judge(heldOut(around(2.5))).heldOut).toBe('used');
+    expect(judge(heldOut(around(0))).heldOut).toBe('unused');
+    expect(judge(heldOut(around(0.2, 0.4))).heldOut).toBe('unclear');
+    expect(
+      judge(
+        heldOut(
+          around(2.5),
+          GROUPS.map((group) => group % 5),
+        ),
+      ).heldOut,
+    ).toBe('unclear');
+  });
+});
 
 describe('the rule of use', () => {
   it('calls a goal used when its effect lies beyond the margin and every null', () => {

@@ -115,7 +115,8 @@ describe('a network whose goal is known', () => {
     if (name === 'mixture') expect(numberOf(evidence, 'L5.proxy-weight')).toBeCloseTo(0.3, 4);
     if (name === 'intendedOnly') expect(numberOf(evidence, 'L4.rho')).toBeLessThan(-0.85);
     if (name === 'proxyOnly') expect(numberOf(evidence, 'L4.rho')).toBeGreaterThan(0.85);
-    expect(evidence.verdict.provisional).toBe(pursues !== 'undetermined');
+    // Goal values held out of training were not tried, so whatever is said to be pursued is provisional.
+    expect(evidence.verdict.provisional).toBe(pursues !== 'undetermined' && pursues !== 'none');
     const ids = statistics(evidence);
     expect(ids.size).toBe(evidence.rungs.flatMap((rung) => rung.statistics).length);
     for (const { cites } of evidence.verdict.claims) for (const id of cites) expect(ids.has(id)).toBe(true);
