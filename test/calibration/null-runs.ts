@@ -3,6 +3,7 @@ import type { Matrix } from '../../src/core/matrix.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import type { Columns } from '../../src/evidence/columns.ts';
 import { type Evidence, gatherEvidence } from '../../src/evidence/gather.ts';
+import { readNetwork, sidesOf } from '../../src/evidence/reading.ts';
 import {
   clusterBootstrapMean,
   clusterBootstrapRatio,
