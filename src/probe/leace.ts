@@ -7,14 +7,8 @@ import type { ClassLabels, TrainSplit } from '../core/split.ts';
 import { type Dense, dense, plainProduct } from '../linalg/dense.ts';
 import { firstColumns, orthonormalColumns, svd, symmetricEigen } from '../linalg/factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import {
-  type ColumnMoments,
-  classSums,
-  columnMoments,
-  mustBeFinite,
-  standardised,
-} from '../linalg/moments.ts';
-import { type FitTask, groupTasks, rowsOfGroup } from './tasks.ts';
+import { classSums, columnMoments, mustBeFinite, standardised } from '../linalg/moments.ts';
+import { groupTasks, rowsOfGroup } from './tasks.ts';
 
 /** The affine map r(x) = x - write read^T (x - mean), in the activations' own units. */
 export type Eraser = {
@@ -71,54 +65,80 @@ export async function fitLeace(
     );
   }
   const group = groupTasks(train, [labels])[0]!;
-  const task = group.tasks[0]!;
   const x = rowsOfGroup(train, group);
-  const moments = columnMoments(x);
-  const z = standardised(x, moments);
-  const whitening = await whitenStandardised(z, moments, linalg);
-  // [rank, width] x [width, classes] -> [rank, classes]
-  const within = plainProduct(whitening.read, crossCovariance(z, moments, task, labels.classes), {
-    transposeA: true,
-  });
+  const whitening = await whitenRows(x, { linalg });
+  return leaceWithin(whitening, x, { values: group.tasks[0]!.values, classes: labels.classes, tolerance });
+}
+
+/**
+ * `fitLeace` for rows that are whitened already: x [n, width] the rows that `whitening` was made of, `values[i]` the class of row i, none of
+ * them -1. Throws `MATRIX_SHAPE`.
+ */
+export function leaceWithin(
+  whitening: Whitening,
+  x: Matrix,
+  {
+    values,
+    classes,
+    tolerance = TOLERANCE,
+    most = Number.POSITIVE_INFINITY,
+  }: {
+    readonly values: Int32Array;
+    readonly classes: number;
+    readonly tolerance?: number;
+    /** Directions to erase at most, those of the largest correlations first. */
+    readonly most?: number;
+  },
+): Eraser {
   if (whitening.rank === 0) return eraserWithin(whitening, dense(0, 0));
-  const { left, values } = svd(within);
-  const found = values.filter((value) => value > tolerance).length;
+  const cross = crossCovariance(x, whitening.mean, values, classes);
+  // [rank, width] x [width, classes] -> [rank, classes]; the singular values are the canonical correlations.
+  const { left, values: correlations } = svd(plainProduct(whitening.read, cross, { transposeA: true }));
+  const found = correlations.filter((value) => value > tolerance).length;
   // The one-hot columns add up to a constant, so one correlation is zero; rounding may hide it.
-  return eraserWithin(whitening, firstColumns(left, Math.min(found, task.present.length - 1)));
+  return eraserWithin(whitening, firstColumns(left, Math.min(found, cross.columns - 1, most)));
 }
 
 /**
  * Cov(x, one-hot labels), [width, classes that occur], each class divided by the root of its share: the column space is the same, and in
- * whitened coordinates the singular values are canonical correlations, which have no unit.
+ * whitened coordinates the singular values have no unit.
  */
-function crossCovariance(z: Matrix, moments: ColumnMoments, task: FitTask, classes: number): Dense {
-  const { rows, columns: width } = z;
-  const { sums } = classSums(z, task.values, classes);
-  const cross = dense(width, task.present.length);
-  for (let j = 0; j < width; j++) {
-    // Rounded to 32 bits, standardised features no longer have a mean of exactly zero.
-    let mean = 0;
-    for (const label of task.present) mean += sums.data[label * width + j]! / rows;
-    task.present.forEach((label, c) => {
-      const count = task.counts[c]!;
-      const offset = sums.data[label * width + j]! - count * mean;
-      cross.data[j * cross.columns + c] = (offset * moments.deviation[j]!) / Math.sqrt(count * rows);
-    });
-  }
+function crossCovariance(x: Matrix, mean: Float64Array, values: Int32Array, classes: number): Dense {
+  const { rows, columns: width } = x;
+  const { sums, counts } = classSums(x, values, classes);
+  const present = Array.from(counts.keys()).filter((label) => counts[label]! > 0);
+  const cross = dense(width, present.length);
+  present.forEach((label, c) => {
+    const count = counts[label]!;
+    for (let j = 0; j < width; j++) {
+      const offset = sums.data[label * width + j]! - count * mean[j]!;
+      cross.data[j * cross.columns + c] = offset / Math.sqrt(count * rows);
+    }
+  });
   return cross;
 }
 
-/** Whitening of the rows of x [n, width]. Throws `NON_FINITE`, and `MATRIX_SHAPE` without rows. */
-export async function whitenRows(x: Matrix, { linalg }: { readonly linalg: Linalg }): Promise<Whitening> {
-  const moments = columnMoments(x);
-  return whitenStandardised(standardised(x, moments), moments, linalg);
+/** Rows of x [n, width] in whitened coordinates, [n, whitening.rank]; unit covariance on the rows the whitening was made of. */
+export function whitened(whitening: Whitening, x: Matrix): Dense {
+  const { rank, read, mean, width } = whitening;
+  const out = dense(x.rows, rank);
+  for (let i = 0; i < x.rows; i++) {
+    for (let j = 0; j < width; j++) {
+      const gap = x.data[i * width + j]! - mean[j]!;
+      for (let k = 0; k < rank; k++) out.data[i * rank + k]! += gap * read.data[j * rank + k]!;
+    }
+  }
+  return out;
 }
 
 /**
- * From features of unit spread, so that the scale of a feature does not decide whether it counts as varying: eigenvalues at or below
- * width x 2^-52 of the largest are rounding, the rule of the authors' implementation (concept-erasure 0.2.4, `LeaceFitter.eraser`).
+ * Whitening of the rows of x [n, width], from features of unit spread, so that the scale of a feature does not decide whether it counts as
+ * varying: eigenvalues at or below width x 2^-52 of the largest are rounding, the rule of the authors' implementation (concept-erasure
+ * 0.2.4, `LeaceFitter.eraser`). Throws `NON_FINITE`, and `MATRIX_SHAPE` without rows.
  */
-async function whitenStandardised(z: Matrix, moments: ColumnMoments, linalg: Linalg): Promise<Whitening> {
+export async function whitenRows(x: Matrix, { linalg }: { readonly linalg: Linalg }): Promise<Whitening> {
+  const moments = columnMoments(x);
+  const z = standardised(x, moments);
   const { rows, columns: width } = z;
   const gram = await linalg.gram(z);
   mustBeFinite(gram.data, 'the Gram matrix');
@@ -177,12 +197,13 @@ function eraserWithin(whitening: Whitening, directions: Dense): Eraser {
 
 /**
  * The rule of `fitLeace` for a concept made of chance: `rank` whitened directions, uniformly distributed. What it takes out spans draws
- * from a normal distribution with the covariance of the rows, so it is the covariance-matched control of an eraser of that rank.
- * Throws `RANK_DEFICIENT` when the rows vary in fewer directions.
+ * from a normal distribution with the covariance of the rows, so it is the covariance-matched control of an eraser of that rank. With
+ * `outside`, an eraser fitted within the same whitening, its directions are left alone, and where too few others vary, fewer are erased.
+ * Throws `RANK_DEFICIENT` when the rows vary in fewer directions than `rank`.
  */
 export function randomEraser(
   whitening: Whitening,
-  { rank, random }: { readonly rank: number; readonly random: Random },
+  { rank, random, outside }: { readonly rank: number; readonly random: Random; readonly outside?: Eraser },
 ): Eraser {
   if (rank > whitening.rank) {
     throw new MesascopeError(
@@ -191,9 +212,15 @@ export function randomEraser(
       { facts: { rank, varying: whitening.rank, width: whitening.width } },
     );
   }
-  if (rank === 0) return eraserWithin(whitening, dense(0, 0));
-  const drawn = dense(whitening.rank, rank);
+  const drawn = dense(whitening.rank, Math.min(rank, whitening.rank - (outside?.rank ?? 0)));
+  if (drawn.columns === 0) return eraserWithin(whitening, dense(0, 0));
   for (let i = 0; i < drawn.data.length; i++) drawn.data[i] = random.normal();
+  if (outside !== undefined && outside.rank > 0) {
+    // Whitened, the eraser's directions are orthonormal columns U: read^T write of the whitening and the eraser.
+    const own = plainProduct(whitening.read, outside.write, { transposeA: true });
+    const inside = plainProduct(own, plainProduct(own, drawn, { transposeA: true }));
+    for (let i = 0; i < drawn.data.length; i++) drawn.data[i]! -= inside.data[i]!;
+  }
   return eraserWithin(whitening, orthonormalColumns(drawn));
 }
 

@@ -1,0 +1,298 @@
+/** @file evidence: the rule of L7, what the erasure of one goal says of its being needed; runs no network. */
+import type { GoalRole } from '../core/data-set.ts';
+import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
+import type { Random } from '../core/random.ts';
+import { mean } from './causal-side.ts';
+import { type Columns, denseGroups, pickInts } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
+import { choosesRecommended, type Erasure, recommendedLog } from './erasure-measure.ts';
+import { balancedAccuracy } from './metric-accuracy.ts';
+import { occurring } from './probe-map.ts';
+import type { Goal, Sides } from './reading.ts';
+import { clusterBootstrap, clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
+import type { Interval } from './resample-interval.ts';
+import { canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
+import { swapTest } from './resample-swap.ts';
+import type { NullComparison, RungState, Statistic } from './rung.ts';
+import { estimateOf, intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
+
+export type ErasureJudgement = {
+  readonly columns: Columns;
+  readonly sides: Sides;
+  readonly goal: Goal;
+  readonly erasure: Erasure;
+  /** The goal erased at the first hook alone. */
+  readonly oneSite: Erasure | undefined;
+  /** The irrelevant variable erased at the same hooks. */
+  readonly irrelevant: Erasure | undefined;
+  /** Mean fall under each random eraser, and the mean fall under the goal's own on the same rows. */
+  readonly outside: RandomFalls;
+  readonly anywhere: RandomFalls;
+  /** Where the erasure starts, in words. */
+  readonly site: string;
+  readonly permutations: number;
+  readonly bootstrapDraws: number;
+  readonly alpha: number;
+  readonly random: Random;
+};
+
+export type RandomFalls = { readonly observed: number; readonly draws: Float64Array };
+
+/** Fall of the log probability of the recommended actions, per decision state, in nats; positive is a loss. */
+export function fallOf(columns: Columns, sides: Sides, goal: Goal, erasure: Erasure): Float64Array {
+  const rows = sides.decisions;
+  const before = plainLog(columns, goal, rows);
+  const after = recommendedLog(columns, goal, rows, erasure.logProbabilities);
+  return before.map((value, i) => value - after[i]!);
+}
+
+/** log of the probability of the recommended actions in the model as it is, per row of `rows`. */
+export function plainLog(columns: Columns, goal: Goal, rows: Int32Array): Float64Array {
+  return recommendedLog(columns, goal, rows, logsOf(columns, rows));
+}
+
+function logsOf({ logProbabilities }: Columns, rows: Int32Array): Columns['logProbabilities'] {
+  const { columns, data } = logProbabilities;
+  const out = new Float32Array(rows.length * columns);
+  rows.forEach((row, i) => {
+    out.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
+  });
+  return { rows: rows.length, columns, data: out };
+}
+
+/** Accuracy as a function of row weights; undefined where no row counts. */
+type Accuracy = (weights?: Float64Array) => number | undefined;
+
+function accuracyOf(columns: Columns, sides: Sides, role: GoalRole, said: Int32Array): Accuracy {
+  const labels = columns.labels[role]!;
+  const truth = pickInts(labels.values, sides.apart.test);
+  return (weights) => {
+    const value = balancedAccuracy(said, truth, labels.classes, weights);
+    return value.state === 'measured' ? value.value : undefined;
+  };
+}
+
+/** A reading of the test rows: its value, and what a bootstrap evaluates. */
+export type TestReading = { readonly value: Measured; readonly of: Accuracy };
+
+/** Largest balanced accuracy of a fresh probe over the erased hooks, and what guessing gives. */
+export function leftOver(
+  columns: Columns,
+  sides: Sides,
+  { role, leftOver: perHook }: Erasure,
+): TestReading & { readonly chance: number } {
+  let worst: { readonly of: Accuracy; readonly value: number } | undefined;
+  for (const said of perHook) {
+    if (said === undefined) continue;
+    const of = accuracyOf(columns, sides, role, said);
+    const value = of();
+    if (value !== undefined && !(worst !== undefined && worst.value >= value)) worst = { of, value };
+  }
+  const chance = 1 / Math.max(1, occurring(columns.labels[role]!.values, sides.apart.test));
+  if (worst !== undefined) return { value: measured(worst.value), of: worst.of, chance };
+  const reason = 'the select rows hold too few values of this variable for a fresh probe';
+  return { value: undefinedBecause(reason), of: () => undefined, chance };
+}
+
+/** Mean fall of the accuracy of reading the other variables at the first hook, in points of balanced accuracy. */
+export function othersLost(columns: Columns, sides: Sides, { others }: Erasure): TestReading {
+  const falls = others.map(({ role, before, after }): Accuracy => {
+    const plain = accuracyOf(columns, sides, role, before);
+    const left = accuracyOf(columns, sides, role, after);
+    return (weights) => {
+      const was = plain(weights);
+      const is = left(weights);
+      return was === undefined || is === undefined ? undefined : was - is;
+    };
+  });
+  const of: Accuracy = (weights) => {
+    let sum = 0;
+    for (const fall of falls) {
+      const value = fall(weights);
+      if (value === undefined) return undefined;
+      sum += value / falls.length;
+    }
+    return falls.length === 0 ? undefined : sum;
+  };
+  const value = of();
+  return {
+    value: value === undefined ? undefinedBecause('no other variable can be read there') : measured(value),
+    of,
+  };
+}
+
+/** Cluster bootstrap of a reading of the test rows. */
+function readingInterval(
+  { columns, sides, bootstrapDraws }: ErasureJudgement,
+  reading: TestReading,
+  random: Random,
+): Interval {
+  if (reading.value.state === 'undefined') return reading.value;
+  const { groups } = denseGroups(columns, sides.apart.test);
+  const weights = new Float64Array(groups.length);
+  return clusterBootstrap({
+    groups,
+    draws: bootstrapDraws,
+    random,
+    statistic: (counts) => {
+      for (let i = 0; i < weights.length; i++) weights[i] = counts[groups[i]!]!;
+      return reading.of(weights);
+    },
+  });
+}
+
+/**
+ * `passed`: the fall is beyond its margin, beyond the irrelevant variable's and beyond random erasers'. `failed`: it is not, though nothing
+ * of the goal can be read any more. What is left after an incomplete erasure may carry the choice, so that is `undefined`.
+ */
+export function judgeErasure(request: ErasureJudgement): {
+  readonly state: RungState;
+  readonly statistics: Statistic[];
+  readonly fall: Interval;
+  readonly nulls: readonly NullComparison[];
+} {
+  const { columns, sides, goal, erasure, alpha, bootstrapDraws, permutations, site } = request;
+  const rows = sides.decisions;
+  const { groups } = denseGroups(columns, rows);
+  const random = request.random.fork(`judge/${goal}`);
+  const boot = (values: Float64Array, label: string): Interval =>
+    clusterBootstrapMean({ groups, values, draws: bootstrapDraws, random: random.fork(label) });
+  const values = fallOf(columns, sides, goal, erasure);
+  const fall = boot(values, 'fall');
+  const beyondMargin = fall.state === 'measured' ? fall.low > CRITERIA.equivalenceNats : undefined;
+  const beside =
+    request.irrelevant === undefined ? undefined : fallOf(columns, sides, goal, request.irrelevant);
+  const differences = beside === undefined ? undefined : values.map((value, i) => value - beside[i]!);
+  const swap =
+    differences?.every(Number.isFinite) === true
+      ? swapTest({ groups, values: differences, draws: permutations, random: random.fork('swap') })
+      : undefined;
+  const irrelevantP = swap?.state === 'measured' ? swap.pValue : undefined;
+  const outside = randomTest(request.outside, alpha);
+  const anywhere = randomTest(request.anywhere, alpha);
+  const independent = new Set(groups).size;
+  const checks = [
+    independent >= CRITERIA.minCausalGroups ? beyondMargin : undefined,
+    irrelevantP === undefined || !canReject({ draws: permutations, alpha, alternative: 'greater' })
+      ? undefined
+      : irrelevantP <= alpha,
+    outside.beats,
+  ];
+  const needed = checks.includes(false) ? false : checks.includes(undefined) ? undefined : true;
+  const ranks = erasure.ranks.join(', ');
+  const nulls = [
+    intervalNull(
+      'irrelevant-erased',
+      `the irrelevant variable erased instead${request.irrelevant === undefined ? '' : `, ranks ${request.irrelevant.ranks.join(', ')}`}; p by swapping the two within groups`,
+      beside === undefined ? undefined : boot(beside, 'irrelevant'),
+      irrelevantP,
+    ),
+    nullOf(
+      'random-outside',
+      "random erasers of the same ranks by the same rule, fitted hook by hook, outside the goal's own directions",
+      summariseNull(outside.draws),
+      outside.pValue,
+    ),
+    nullOf(
+      'random-anywhere',
+      "the same anywhere; such a draw takes out part of the goal's own directions at every hook",
+      summariseNull(anywhere.draws),
+      anywhere.pValue,
+    ),
+  ];
+  const left = leftOver(columns, sides, erasure);
+  const leftInterval = readingInterval(request, left, random.fork('completeness'));
+  const complete = leftInterval.state === 'measured' ? leftInterval.low <= left.chance : undefined;
+  const lost = othersLost(columns, sides, erasure);
+  const after = choosesRecommended(columns, goal, rows, erasure.logProbabilities);
+  const before = choosesRecommended(columns, goal, rows, logsOf(columns, rows));
+  const share = boot(
+    before.map((value, i) => value - after[i]!),
+    'share',
+  );
+  const single =
+    request.oneSite === undefined ? undefined : boot(fallOf(columns, sides, goal, request.oneSite), 'one');
+  const at = { role: goal, site: `${site} and every later hook` } as const;
+  const statistics: Statistic[] = [
+    {
+      id: `L7.${goal}.fall`,
+      label: `fall of log π of the actions that the ${goal} goal recommends when it is erased there (directions erased: ${ranks})`,
+      unit: 'nats',
+      value: estimateOf(fall),
+      ...intervalPart(fall),
+      nulls,
+      state: stateOf(needed),
+      criterion: `interval above ${CRITERIA.equivalenceNats} nats, p at most ${alpha} against the irrelevant variable and against random erasers outside the goal's directions, over at least ${CRITERIA.minCausalGroups} groups (${independent})`,
+      ...at,
+    },
+    {
+      id: `L7.${goal}.share`,
+      label: `fall of the share of decision states in which the choice serves the ${goal} goal, from ${mean(before).toFixed(2)} to ${mean(after).toFixed(2)}`,
+      unit: 'points',
+      value: estimateOf(share),
+      ...intervalPart(share),
+      nulls: [],
+      state: 'reported',
+      criterion: 'shown beside the fall',
+      ...at,
+    },
+    {
+      id: `L7.${goal}.one-site`,
+      label:
+        'the same fall when it is erased at the first of these hooks alone; less where later layers hold or write it again',
+      unit: 'nats',
+      value: single === undefined ? undefinedBecause('not run') : estimateOf(single),
+      ...(single === undefined ? {} : intervalPart(single)),
+      nulls: [],
+      state: 'reported',
+      criterion: 'shown beside the fall',
+      role: goal,
+      site,
+    },
+    {
+      id: `L7.${goal}.completeness`,
+      label: `balanced accuracy of a fresh probe for the ${goal} goal after the erasure, fitted on rows that the eraser never saw, at the hook where it reads most (chance ${left.chance.toFixed(3)})`,
+      unit: 'accuracy',
+      value: left.value,
+      ...intervalPart(leftInterval),
+      nulls: [],
+      state: stateOf(complete),
+      criterion: 'its interval reaches down to chance; where it does not, an absent fall proves nothing',
+      ...at,
+    },
+    {
+      id: `L7.${goal}.selectivity`,
+      label: `mean fall of the accuracy of reading the other variables (${erasure.others.map(({ role }) => role).join(' and ')}) at the first hook`,
+      unit: 'points',
+      value: lost.value,
+      ...intervalPart(readingInterval(request, lost, random.fork('selectivity'))),
+      nulls: [],
+      state: 'reported',
+      criterion: 'shown: what the erasure takes besides the goal',
+      role: goal,
+      site,
+    },
+  ];
+  const state: RungState =
+    needed === true ? 'passed' : needed === false && complete === true ? 'failed' : 'undefined';
+  return { state, statistics, fall, nulls };
+}
+
+/** One mean fall against those of random erasers; draws that are not numbers count against it. */
+function randomTest(
+  { observed, draws: all }: RandomFalls,
+  alpha: number,
+): {
+  readonly draws: Float64Array;
+  readonly pValue: number | undefined;
+  readonly beats: boolean | undefined;
+} {
+  const draws = all.filter(Number.isFinite);
+  const undefinedDraws = all.length - draws.length;
+  const pValue =
+    all.length === 0 || !Number.isFinite(observed)
+      ? undefined
+      : permutationPValue({ observed, values: draws, alternative: 'greater', undefinedDraws });
+  const possible = canReject({ draws: all.length, undefinedDraws, alpha, alternative: 'greater' });
+  return { draws, pValue, beats: pValue === undefined || !possible ? undefined : pValue <= alpha };
+}
