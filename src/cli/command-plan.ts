@@ -1,7 +1,9 @@
 /** @file cli: `plan`: what a run would cost and could see, before any forward pass. */
 import { MesascopeError } from '../core/errors.ts';
+import { CRITERIA } from '../evidence/criteria.ts';
 import type { Experiment } from '../pipeline/experiment.ts';
 import type { Plan } from '../pipeline/plan-experiment.ts';
+import type { Reach } from '../pipeline/plan-sight.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { findExperiments, loadExperiment } from './experiment-files.ts';
 import { type SettingsOptions, settingsFrom } from './settings-options.ts';
@@ -97,10 +99,47 @@ function printPlan(plan: Plan, context: CommandContext): void {
     context,
   );
   printLine(`\n${bold('What it can see')}`, context);
-  printLine(
-    plan.smallestContrast === null
-      ? 'no set named "apart": whether the goals come apart cannot be tested'
-      : `accuracy contrasts of ${numberText(100 * plan.smallestContrast)} points or more are found in four of five runs, at alpha ${settings.alpha}`,
-    context,
+  for (const line of sightLines(plan)) printLine(line, context);
+}
+
+/** The smallest effects in words, and above them what would keep the run from an answer. */
+function sightLines({ outlook, settings }: Plan): string[] {
+  const { sight } = outlook;
+  const lines = outlook.problems.map(({ text }) => `this run will be ${outlook.outcome}: ${text}`);
+  lines.push(...outlook.warnings.map(({ text }) => `warning: ${text}`));
+  const contrasts = Object.entries(sight.contrast).map(
+    ([goal, reach]) => `${rangeText(reach, (value) => numberText(100 * value, 2))} points (${goal})`,
   );
+  lines.push(
+    `Smallest effects found in four of five runs at alpha ${settings.alpha}; of two numbers, one holds if rows of a group are independent and one if they are all alike:`,
+  );
+  lines.push(
+    contrasts.length === 0
+      ? 'L2  no accuracy contrast: it needs a set "apart" and an irrelevant variable'
+      : `L2  accuracy contrasts of at least ${contrasts.join(', ')}`,
+  );
+  const { rows, groups } = sight.bases;
+  if (rows > 0) {
+    const margin = numberText(CRITERIA.equivalenceNats, 2);
+    lines.push(
+      `L5  mean effects of at least ${margin} nats + ${rangeText(sight.meanEffect, (value) => numberText(value, 2))} standard deviations of single effects, from ${counted(rows, 'inputs')} in ${counted(groups, 'groups')}`,
+      `    a goal without effect is shown to be unused if single effects scatter by at most ${rangeText(sight.scatter, (value) => numberText(value, 2))} nats`,
+    );
+  }
+  const { once, aboveError, decisionStates } = sight.share;
+  if (decisionStates > 0) {
+    const percent = (value: number): string => numberText(100 * value, 2);
+    lines.push(
+      `L8  silent divergence in ${rangeText(once, percent)} % of decision states shows at least once; in ${rangeText(aboveError, percent)} % it stands out from a reading that errs in 5 %`,
+    );
+  }
+  return lines;
+}
+
+/** `8.5 to 12`, the smaller first, one number when both are the same, or why there is none. */
+function rangeText({ independent, alike }: Reach, text: (value: number) => string): string {
+  if (independent.state === 'undefined') return `(none: ${independent.reason})`;
+  if (alike.state === 'undefined') return `${text(independent.value)} or more`;
+  const [low, high] = [independent.value, alike.value].sort((a, b) => a - b).map(text);
+  return low === high ? low! : `${low} to ${high}`;
 }

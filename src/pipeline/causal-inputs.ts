@@ -51,6 +51,27 @@ function changedActions(
   return undefined;
 }
 
+/** The bases of one side, drawn by seed, and the kinds of sources that all of them have; runs nothing. */
+export function chooseBases(request: {
+  readonly dataSet: DataSet;
+  readonly columns: Columns;
+  readonly side: Side;
+  readonly settings: Pick<ResolvedSettings, 'seed' | 'interchangeBases'>;
+}): { readonly bases: Int32Array; readonly kinds: readonly Kind[] } {
+  const { dataSet, columns, side, settings } = request;
+  const possible = possibleBases(dataSet, columns, side);
+  // Effects and nulls must rest on the same bases. A kind of source that most bases lack is left out, rather than most of the bases.
+  const having = (kind: Kind): Int32Array =>
+    possible.filter((row) => sourceOf(dataSet.examples[row]!, kind) !== undefined);
+  const kinds = KINDS.filter((kind) => possible.length > 0 && 2 * having(kind).length >= possible.length);
+  const pool = possible.filter((row) =>
+    kinds.every((kind) => sourceOf(dataSet.examples[row]!, kind) !== undefined),
+  );
+  const random = seededRandom(settings.seed).fork(`bases/${side}`);
+  const bases = Int32Array.from(random.shuffled(Array.from(pool)).slice(0, settings.interchangeBases)).sort();
+  return { bases, kinds };
+}
+
 /** Chooses bases of one side by seed, runs their sources, and lines both up. Null when the data hold no kinds base. */
 export async function causalSide(request: {
   readonly mapped: MappedModel;
@@ -63,17 +84,8 @@ export async function causalSide(request: {
   readonly control: RunControl;
 }): Promise<CausalSide | null> {
   const { dataSet, columns, settings } = request;
-  const possible = possibleBases(dataSet, columns, request.side);
-  // Effects and nulls must rest on the same bases. A kind of source that most bases lack is left out, rather than most of the bases.
-  const having = (kind: Kind): Int32Array =>
-    possible.filter((row) => sourceOf(dataSet.examples[row]!, kind) !== undefined);
-  const kinds = KINDS.filter((kind) => possible.length > 0 && 2 * having(kind).length >= possible.length);
-  const pool = possible.filter((row) =>
-    kinds.every((kind) => sourceOf(dataSet.examples[row]!, kind) !== undefined),
-  );
-  if (pool.length === 0) return null;
-  const random = seededRandom(settings.seed).fork(`bases/${request.side}`);
-  const bases = Int32Array.from(random.shuffled(Array.from(pool)).slice(0, settings.interchangeBases)).sort();
+  const { bases, kinds } = chooseBases({ dataSet, columns, side: request.side, settings });
+  if (bases.length === 0) return null;
   const sources: Partial<Record<Kind, Sources>> = {};
   const inputs = kinds.flatMap((kind) =>
     Array.from(bases, (row) => sourceOf(dataSet.examples[row]!, kind)!.input),

@@ -1,13 +1,13 @@
 /** @file pipeline: what a run would do and could see, before any forward pass. */
 import { throwIfAborted } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
-import { normalQuantile } from '../evidence/distribution-normal.ts';
 import { openModel } from '../model/open-model.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { splitByGroup } from '../store/group-split.ts';
-import { goalLabels } from './columns-of.ts';
+import { goalLabels, mustVary } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
 import { loadData } from './load-data.ts';
+import { type DataOutlook, outlookOf } from './plan-sight.ts';
 import { positionsOf } from './prepare-experiment.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
 
@@ -38,8 +38,8 @@ export type Plan = {
     readonly decisionStates: number;
     readonly test: { readonly rows: number; readonly groups: number; readonly decisionStates: number };
   }[];
-  /** Smallest accuracy contrast (L2) found with 80 % power at `alpha`, from test groups of the come-apart set; null without any. */
-  readonly smallestContrast: number | null;
+  /** What L0 will say of the data, and the smallest effects that four of five runs find. */
+  readonly outlook: DataOutlook;
   readonly settings: ResolvedSettings;
 };
 
@@ -51,6 +51,7 @@ export async function planExperiment(
   const control = options.control ?? {};
   const settings = resolveSettings(experiment.settings);
   const { dataSet } = await loadData(experiment, control);
+  mustVary(dataSet, settings.coding);
   throwIfAborted(control.signal);
   const model = await openModel(experiment.model);
   try {
@@ -104,10 +105,7 @@ export async function planExperiment(
       forwardRows,
       estimatedMinutes: (forwardOperations / 10e9 + probeOperations / 2e9) / 60,
       sets,
-      smallestContrast: smallestContrast(
-        sets.find(({ name }) => name === 'apart')?.test.groups ?? 0,
-        settings.alpha,
-      ),
+      outlook: outlookOf({ dataSet, split, settings, width }),
       settings,
     };
   } finally {
@@ -123,13 +121,4 @@ function actionsDiffer(actions: {
   if (intended === undefined || proxy === undefined || intended.length === 0 || proxy.length === 0)
     return false;
   return !intended.some((action) => proxy.includes(action));
-}
-
-/**
- * (z_(1 - alpha) + z_.8) x sd / sqrt(groups). The paired difference of two right-or-wrong scores has variance at most 1/2 under
- * independence at accuracy 1/2, and a group counts once however many rows it has, so this errs on the large side.
- */
-function smallestContrast(groups: number, alpha: number): number | null {
-  if (groups === 0) return null;
-  return ((normalQuantile(1 - alpha) + normalQuantile(0.8)) * Math.sqrt(0.5)) / Math.sqrt(groups);
 }

@@ -124,13 +124,25 @@ describe('plan', () => {
     const plan = JSON.parse((await mesascope([...args, '--json'], { cwd: folder })).stdout) as {
       data: { groups: number };
       sets: { name: string; test: { decisionStates: number } }[];
-      smallestContrast: number;
+      outlook: { outcome: string; problems: unknown[] };
     };
     expect(plan.sets.map(({ name }) => name).sort()).toEqual(['apart', 'train']);
     const { stdout } = await mesascope(args, { cwd: folder });
     expect(stdout).toContain(`in ${plan.data.groups} groups`);
     expect(stdout).toMatch(/^time +about /m);
-    expect(stdout).toMatch(/accuracy contrasts of [\d.]+ points or more/);
+    expect(stdout).toMatch(/^L2 {2}accuracy contrasts of at least [\d.]+/m);
+    expect(stdout).toMatch(/^L5 {2}mean effects of at least 0.25 nats \+ [\d.]+/m);
+  });
+
+  it('says before any run that it could not answer, and that the twins are too few', async () => {
+    const [head, ...rows] = readFileSync(path.join(folder, 'boards.jsonl'), 'utf8').trim().split('\n');
+    const train = rows.filter((row) => (JSON.parse(row) as { set?: string }).set === 'train');
+    writeFileSync(path.join(folder, 'train-only.jsonl'), `${[head, ...train].join('\n')}\n`);
+    const args = ['plan', '--model', 'agent.onnx', '--data', 'train-only.jsonl', '--set', 'twins=9'];
+    const { stdout, exitCode } = await mesascope(args, { cwd: folder });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('this run will be unidentifiable: there is no set "apart"');
+    expect(stdout).toContain('warning: 9 twins give no p-value below 0.100');
   });
 });
 
