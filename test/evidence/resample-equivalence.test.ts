@@ -102,6 +102,21 @@ describe('adjusted p-values', () => {
     expect(holm([])).toEqual([]);
   });
 
+  it('find in fifteen comparisons of one trial what Benjamini and Hochberg (1995, section 4.1) find: four, where Holm finds three', () => {
+    // Thrombolysis with rt-PA against APSAC (Neuhaus et al. 1992), p-values in the order printed.
+    const p = [
+      0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.324, 0.4262, 0.5719, 0.6528,
+      0.759, 1,
+    ];
+    const rejected = (adjusted: readonly number[]): number =>
+      adjusted.filter((value) => value <= 0.05).length;
+    expect(rejected(benjaminiHochberg(p))).toBe(4);
+    expect(rejected(holm(p))).toBe(3);
+    // 15 x .0095 / 4, the last that they reject, and 15 x .0201 / 5.
+    expect(benjaminiHochberg(p)[3]).toBeCloseTo(0.035625, 12);
+    expect(benjaminiHochberg(p)[4]).toBeCloseTo(0.0603, 12);
+  });
+
   it('agree with scipy for Benjamini and Hochberg', () => {
     const { p, adjusted } = reference.benjaminiHochberg;
     benjaminiHochberg(p).forEach((value, i) => {
