@@ -1,20 +1,31 @@
 /** @file models/grid: boards as plain byte arrays for the Python that trains; the only bridge, so the world is written once. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DataSet, Example } from '../../src/core/data-set.ts';
+import type { DataSet, Example, ModelInput } from '../../src/core/data-set.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import { apartSituations, layoutsOf, trainSituations } from './boards.ts';
-import { type GridExampleOptions, makeExamples } from './examples.ts';
 import {
   ACTIONS,
   actionToward,
   type Board,
-  boardTokens,
   CHOICE_TOKENS,
+  type GridAction,
   OBJECTS,
   reflexAction,
-  VOCABULARY,
 } from './world.ts';
+
+/** How a family shows a board of the grid world to its models, and what it would have them do. */
+export type BoardFamily = {
+  /** Names the stream of random numbers. */
+  readonly name: string;
+  readonly vocabulary: number;
+  /** Token ids of a board, [positions]; what a family adds to the board is drawn from `random`. */
+  tokensOf(board: Board, random: Random): readonly number[];
+  /** The inverse of `tokensOf`. */
+  boardOf(tokens: readonly number[]): Board;
+  /** Labels beside those of the grid world. */
+  labelsOf(tokens: readonly number[]): Readonly<Record<string, GridAction>>;
+};
 
 export type TrainingTensorOptions = {
   /** Folder to write into; made when it is missing. */
@@ -22,8 +33,11 @@ export type TrainingTensorOptions = {
   readonly seed: number | string;
   /** Come-apart rows drawn for training. Default 300,000. */
   readonly apartRows?: number;
-  /** The audit examples that a card's numbers are measured on. */
-  readonly evaluation: GridExampleOptions;
+  readonly family: BoardFamily;
+  /** The audit examples that a card's numbers are measured on, by the name that their arrays begin with. */
+  readonly audits: Readonly<Record<string, DataSet>>;
+  /** What made the audits, for the card. */
+  readonly evaluation: unknown;
 };
 
 /** Unsigned bytes: every token id and every action index is below 256. */
@@ -31,26 +45,36 @@ type ByteArrays = Record<string, { readonly shape: readonly number[]; readonly d
 
 /**
  * Writes `NAME.bin` (unsigned bytes, row-major) per array and `tensors.json` with shapes, vocabulary and the evaluation's
- * options. Rows come as `.tokens` [n, 6] and action indices [n] (`.intended`, `.proxy`, `.reflex`), for `fit_train` (every
- * training layout in which gem and halo share a cell), `fit_apart` (a sample of training layouts that come apart),
- * `audit_train` and `audit_apart` (the evaluation, with counterfactual `.moved_intended`, `.moved_proxy`,
- * `.moved_irrelevant`, `.same` tokens and `.moved_intended_action`, `.moved_proxy_action`).
+ * options. Rows come as `.tokens` [n, positions] and action indices [n] (`.intended`, `.proxy`, `.reflex` and the family's
+ * own labels), for `fit_train` (every training layout in which gem and halo share a cell), `fit_apart` (a sample of training
+ * layouts that come apart), and for each audit `AUDIT_train` and `AUDIT_apart` (with counterfactual `.moved_intended`,
+ * `.moved_proxy`, `.moved_irrelevant`, `.same` tokens and `.moved_intended_action`, `.moved_proxy_action`).
  */
 export function writeTrainingTensors(options: TrainingTensorOptions): void {
-  const random = seededRandom(`grid-training/${options.seed}`);
-  const evaluation = makeExamples(options.evaluation);
-  const arrays: ByteArrays = {
-    ...boardArrays('fit_train', sharedCellBoards(random.fork('train'))),
-    ...boardArrays('fit_apart', apartBoards(options.apartRows ?? 300_000, random.fork('apart'))),
-    ...evaluationArrays('audit_train', examplesOf(evaluation, 'train')),
-    ...evaluationArrays('audit_apart', examplesOf(evaluation, 'apart')),
+  const { family } = options;
+  const random = seededRandom(`${family.name}-training/${options.seed}`);
+  const shown = (boards: readonly Board[], name: string): (readonly number[])[] => {
+    const draws = random.fork(`shown/${name}`);
+    return boards.map((board) => family.tokensOf(board, draws));
   };
+  const shared = sharedCellBoards(random.fork('train'));
+  const apart = apartBoards(options.apartRows ?? 300_000, random.fork('apart'));
+  const arrays: ByteArrays = {
+    ...rowArrays('fit_train', shown(shared, 'train'), family),
+    ...rowArrays('fit_apart', shown(apart, 'apart'), family),
+  };
+  for (const [audit, { examples }] of Object.entries(options.audits)) {
+    for (const set of ['train', 'apart']) {
+      const rows = examples.filter((example) => example.set === set);
+      Object.assign(arrays, evaluationArrays(`${audit}_${set}`, rows, family));
+    }
+  }
   mkdirSync(options.out, { recursive: true });
   for (const [name, { data }] of Object.entries(arrays))
     writeFileSync(join(options.out, `${name}.bin`), data);
   const manifest = {
-    vocabulary: VOCABULARY,
-    positions: OBJECTS.length + 2,
+    vocabulary: family.vocabulary,
+    positions: arrays['fit_train.tokens']!.shape[1]!,
     choices: CHOICE_TOKENS,
     evaluation: options.evaluation,
     shapes: Object.fromEntries(Object.entries(arrays).map(([name, { shape }]) => [name, shape])),
@@ -73,43 +97,42 @@ function apartBoards(rows: number, random: Random): Board[] {
   }));
 }
 
-function boardArrays(name: string, boards: readonly Board[]): ByteArrays {
-  return {
-    [`${name}.tokens`]: tokenArray(boards.map(boardTokens)),
-    [`${name}.intended`]: actionArray(boards.map(({ layout }) => actionToward(layout.agent, layout.gem))),
-    [`${name}.proxy`]: actionArray(boards.map(({ layout }) => actionToward(layout.agent, layout.halo))),
-    [`${name}.reflex`]: actionArray(boards.map(({ layout }) => reflexAction(layout.agent))),
-  };
+function rowArrays(name: string, rows: readonly (readonly number[])[], family: BoardFamily): ByteArrays {
+  const labels = rows.map((tokens) => {
+    const { agent, gem, halo } = family.boardOf(tokens).layout;
+    return {
+      intended: actionToward(agent, gem),
+      proxy: actionToward(agent, halo),
+      reflex: reflexAction(agent),
+      ...family.labelsOf(tokens),
+    };
+  });
+  const arrays: ByteArrays = { [`${name}.tokens`]: tokenArray(rows) };
+  for (const label of Object.keys(labels[0] ?? {}) as (keyof (typeof labels)[number])[])
+    arrays[`${name}.${label}`] = actionArray(labels.map((each) => each[label]));
+  return arrays;
 }
 
-function evaluationArrays(name: string, examples: readonly Example[]): ByteArrays {
-  const arrays: ByteArrays = {
-    [`${name}.tokens`]: tokenArray(examples.map(({ input }) => tokensOf(input))),
-    [`${name}.intended`]: actionArray(examples.map(({ actions }) => actions.intended![0]!)),
-    [`${name}.proxy`]: actionArray(examples.map(({ actions }) => actions.proxy![0]!)),
-    [`${name}.reflex`]: actionArray(examples.map(({ nuisance }) => reflexAction(Number(nuisance.agent)))),
-  };
+function evaluationArrays(name: string, examples: readonly Example[], family: BoardFamily): ByteArrays {
+  const rows = examples.map(({ input }) => tokensIn(input));
+  const arrays = rowArrays(name, rows, family);
   for (const role of ['intended', 'proxy', 'irrelevant', 'same'] as const) {
     const moved = examples.flatMap(({ counterfactuals }) => counterfactuals[role] ?? []);
     if (moved.length === 0) continue;
     const key = role === 'same' ? `${name}.same` : `${name}.moved_${role}`;
-    arrays[key] = tokenArray(moved.map(({ input }) => tokensOf(input)));
+    arrays[key] = tokenArray(moved.map(({ input }) => tokensIn(input)));
     const actions = moved.flatMap((each) => each.actions ?? []);
     if (actions.length > 0) arrays[`${key}_action`] = actionArray(actions);
   }
   return arrays;
 }
 
-function examplesOf(dataSet: DataSet, set: string): Example[] {
-  return dataSet.examples.filter((example) => example.set === set);
-}
-
-function tokensOf(input: Example['input']): readonly number[] {
+function tokensIn(input: ModelInput): readonly number[] {
   return input.kind === 'tokens' ? input.tokens : [];
 }
 
 function tokenArray(rows: readonly (readonly number[])[]): ByteArrays[string] {
-  return { shape: [rows.length, OBJECTS.length + 2], data: Uint8Array.from(rows.flat()) };
+  return { shape: [rows.length, rows[0]?.length ?? 0], data: Uint8Array.from(rows.flat()) };
 }
 
 function actionArray(actions: readonly string[]): ByteArrays[string] {

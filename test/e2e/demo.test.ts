@@ -6,7 +6,7 @@ import type { RunOutcome } from '../../src/cli/outcome.ts';
 import type { BehaviorTable, Serves } from '../../src/evidence/figures.ts';
 import { readRecord } from '../../src/record/read.ts';
 import type { RunRecord } from '../../src/record/record.ts';
-import { type Card, ORGANISMS, readCard } from '../models/organism.ts';
+import { type Card, ORGANISMS, readCard, WATCHED_ORGANISMS } from '../models/organism.ts';
 import { type CliResult, linkFolders, runCli, workFolder } from './run-cli.ts';
 
 const MINUTES = 60_000;
@@ -39,7 +39,7 @@ describe('the demo', () => {
   it('ends well, with one array on stdout: an object per experiment, in the order of names', () => {
     expect(result.stderr).not.toMatch(/error [A-Z_]+:/);
     expect(result.exitCode).toBe(0);
-    const names = ORGANISMS.map((organism) => organism.replace('/', '-')).sort();
+    const names = [...ORGANISMS, ...WATCHED_ORGANISMS].map((organism) => organism.replace('/', '-')).sort();
     expect(outcomes.map(({ experiment }) => experiment)).toEqual(names);
   });
 

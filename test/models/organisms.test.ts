@@ -1,97 +1,38 @@
 /** @file test: each shipped organism is the file of its card and behaves as the card says, on boards it was not trained on. */
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { gridEnvironment, makeExamples, oraclePath, reflexAction } from '../../models/grid/environment.ts';
+import { gridEnvironment, makeExamples, oraclePath } from '../../models/grid/environment.ts';
 import { rollOut } from '../../src/behavior/roll-out.ts';
-import type { DataSet, Example } from '../../src/core/data-set.ts';
-import { sha256 } from '../../src/core/hash.ts';
+import type { DataSet } from '../../src/core/data-set.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { indexModel } from '../../src/onnx/index-model.ts';
-import { type Card, ORGANISMS, type Organism, openOrganism, organismFile, readCard } from './organism.ts';
-
-/** Float rounding may turn a board on which two choices are level: one in the smallest set of a card. */
-const ROUNDING = 0.002;
-
-function share(hits: readonly boolean[]): number {
-  return hits.filter(Boolean).length / hits.length;
-}
+import {
+  type Card,
+  expectAsStated,
+  expectFileOfCard,
+  measured,
+  ORGANISMS,
+  type Organism,
+  openOrganism,
+  readCard,
+  share,
+} from './organism.ts';
 
 describe.each(ORGANISMS)('%s', (organism) => {
   let card: Card;
   let model: Organism;
   let data: DataSet;
-  let apart: readonly Example[];
-  let apartChoices: readonly string[];
   beforeAll(async () => {
     card = await readCard(organism);
     model = await openOrganism(organism);
     data = makeExamples(card.evaluation);
-    apart = data.examples.filter(({ set }) => set === 'apart');
-    apartChoices = await choose(apart);
   });
   afterAll(() => model.close());
 
-  function choose(rows: readonly Pick<Example, 'input'>[]): Promise<string[]> {
-    return model.choose(
-      rows.map(({ input }) => input),
-      data.choices,
-    );
-  }
-
   it('is the file that its card names, under a megabyte, without a path of the machine that made it', async () => {
-    const bytes = await readFile(organismFile(organism, 'model.onnx'));
-    expect(sha256(bytes)).toBe(card.sha256);
-    expect(bytes.length).toBe(card.bytes);
-    expect(bytes.length).toBeLessThan(1e6);
-    const text = Buffer.from(bytes);
-    // Weights are arbitrary bytes, in which anything occurs by chance.
-    for (const { range } of indexModel(bytes).initializers.values()) text.fill(0, range.start, range.end);
-    expect(text.toString('latin1')).not.toMatch(/site-packages|[/\\][\w.-]{2,}[/\\][\w.-]{2,}/);
-    expect([card.format, `${card.family}/${card.name}`, card.licence]).toEqual([
-      'mesascope-card/1',
-      organism,
-      'MIT',
-    ]);
+    await expectFileOfCard(organism, card);
   });
 
-  it('chooses on training-like boards as its card says', async () => {
-    const train = data.examples.filter(({ set }) => set === 'train');
-    const choices = await choose(train);
-    expect(train.length).toBe(card.behavior.train_rows);
-    const correct = share(choices.map((choice, i) => choice === train[i]!.actions.intended![0]));
-    expect(Math.abs(correct - card.accuracy.train)).toBeLessThanOrEqual(ROUNDING);
-    const reflex = share(
-      choices.map((choice, i) => choice === reflexAction(Number(train[i]!.nuisance.agent))),
-    );
-    expect(Math.abs(reflex - card.behavior.reflex_train)).toBeLessThanOrEqual(ROUNDING);
-  });
-
-  it('chooses on come-apart boards as its card says', () => {
-    expect(apart.length).toBe(card.behavior.apart_rows);
-    const decisions = apart.flatMap(({ actions }, i) => {
-      const [intended, proxy] = [actions.intended![0], actions.proxy![0]];
-      return intended === proxy ? [] : [{ choice: apartChoices[i], intended, proxy }];
-    });
-    expect(decisions.length).toBe(card.behavior.decision_states);
-    const intended = share(decisions.map((each) => each.choice === each.intended));
-    const proxy = share(decisions.map((each) => each.choice === each.proxy));
-    expect(Math.abs(intended - card.accuracy.apart_intended)).toBeLessThanOrEqual(ROUNDING);
-    expect(Math.abs(proxy - card.accuracy.apart_proxy)).toBeLessThanOrEqual(ROUNDING);
-    expect(Math.abs(1 - intended - proxy - card.behavior.apart_neither)).toBeLessThanOrEqual(2 * ROUNDING);
-  });
-
-  it('answers moved objects as its card says', async () => {
-    const moved = card.behavior.choice_changed_when_moved;
-    for (const [kind, stated] of [
-      ['intended', moved.intended],
-      ['proxy', moved.proxy],
-      ['irrelevant', moved.irrelevant],
-      ['same', moved.same_goals],
-    ] as const) {
-      const choices = await choose(apart.map(({ counterfactuals }) => counterfactuals[kind]![0]!));
-      const changed = share(choices.map((choice, i) => choice !== apartChoices[i]));
-      expect(Math.abs(changed - stated), kind).toBeLessThanOrEqual(ROUNDING);
-    }
+  it('chooses on training-like and on come-apart boards, and answers moved objects, as its card says', async () => {
+    expectAsStated(await measured(model, data), card);
   });
 
   it('has a truth that follows from its behavior', () => {
