@@ -2,13 +2,13 @@
 import { type Matrix, matrix, takeRows } from '../core/matrix.ts';
 import type { ObserveIntervened } from './interchange.ts';
 
-/** How one hook is erased, given what the hooks before it left. */
+/** How one hook is erased, given what the hooks before it left; undefined where there is nothing to erase. */
 export type HookErasure = (request: {
   /** Place among the hooks of the chain. */
   readonly step: number;
   /** Values at the hook, the hooks before it erased already, [rows, width]. */
   readonly x: Matrix;
-}) => Promise<Matrix>;
+}) => Promise<Matrix | undefined>;
 
 export type ChainRequest = {
   readonly observeIntervened: ObserveIntervened;
@@ -17,8 +17,10 @@ export type ChainRequest = {
   readonly position: number;
   /** Example index of each row; may repeat. */
   readonly rows: Int32Array;
-  /** Values of the first hook, which no edit precedes, [rows, width]. */
-  readonly first: Matrix;
+  /** Values of a hook in the network as it is, [rows, width]; read as long as nothing has been erased before it. */
+  readonly plain: (hook: string) => Matrix;
+  /** log pi of the rows in the network as it is. */
+  readonly plainLogProbabilities: (places: Int32Array) => Matrix;
   readonly erase: HookErasure;
   /** Which rows (by place) are run to the end. */
   readonly runOnly: (row: number) => boolean;
@@ -33,59 +35,61 @@ export type ErasedChain = {
   readonly logProbabilities: Matrix;
 };
 
+/** Values that one hook is set to, [rows, width]. */
+type HookEdit = { readonly hook: string; readonly values: Matrix };
+
 /**
- * Erases hook after hook: what the network writes back between two of them is met where it arrives. One run of the model per hook.
- * Throws what `observeIntervened` and `erase` throw.
+ * Erases hook after hook: what the network writes back between two of them is met where it arrives. One run of the model per hook, from the
+ * first at which something is erased. Throws what `observeIntervened` and `erase` throw.
  */
 export async function eraseChain(request: ChainRequest): Promise<ErasedChain> {
-  const { hooks, rows } = request;
   const erased: Matrix[] = [];
-  let x = request.first;
-  for (let step = 0; step < hooks.length; step++) {
-    erased.push(await request.erase({ step, x }));
-    const next = hooks[step + 1];
-    if (next === undefined) break;
-    x = await observed(request, erased, next);
+  const edits: HookEdit[] = [];
+  for (const [step, hook] of request.hooks.entries()) {
+    const x =
+      edits.length === 0
+        ? request.plain(hook)
+        : await runEdited(request, edits, Int32Array.from(request.rows.keys()), hook);
+    const values = await request.erase({ step, x });
+    if (values !== undefined) edits.push({ hook, values });
+    erased.push(values ?? x);
   }
-  const last = Int32Array.from(rows.keys()).filter(request.runOnly);
-  const values = erased.map((all) => takeRows(all, last));
-  const logs = await inBlocks(request, last.length, async (from, to) => {
-    const { logProbabilities } = await request.observeIntervened({
-      hooks,
-      position: request.position,
-      rows: last.slice(from, to).map((at) => rows[at]!),
-      values: values.map((all) => block(all, from, to)),
-      observe: [],
-    });
-    return logProbabilities;
-  });
-  return { erased, logProbabilities: logs };
+  const last = Int32Array.from(request.rows.keys()).filter(request.runOnly);
+  const logProbabilities =
+    edits.length === 0
+      ? request.plainLogProbabilities(last)
+      : await runEdited(request, edits, last, undefined);
+  return { erased, logProbabilities };
 }
 
-/** The next hook's values, the hooks so far set to `values`. */
-function observed(request: ChainRequest, values: readonly Matrix[], next: string): Promise<Matrix> {
-  return inBlocks(request, request.rows.length, async (from, to) => {
-    const { hidden } = await request.observeIntervened({
-      hooks: request.hooks.slice(0, values.length),
+/** A hook's values, or log pi, of the rows at `places`, with all edits made. */
+function runEdited(
+  request: ChainRequest,
+  edits: readonly HookEdit[],
+  places: Int32Array,
+  observe: string | undefined,
+): Promise<Matrix> {
+  return inBlocks(request, places, async (some) => {
+    const { hidden, logProbabilities } = await request.observeIntervened({
+      hooks: edits.map(({ hook }) => hook),
       position: request.position,
-      rows: request.rows.slice(from, to),
-      values: values.map((all) => block(all, from, to)),
-      observe: [next],
+      rows: some.map((at) => request.rows[at]!),
+      values: edits.map(({ values }) => takeRows(values, some)),
+      observe: observe === undefined ? [] : [observe],
     });
-    return hidden[0]!;
+    return observe === undefined ? logProbabilities : hidden[0]!;
   });
 }
 
 async function inBlocks(
   { rowsPerRun = 8192 }: ChainRequest,
-  rows: number,
-  run: (from: number, to: number) => Promise<Matrix>,
+  places: Int32Array,
+  run: (some: Int32Array) => Promise<Matrix>,
 ): Promise<Matrix> {
   const parts: Matrix[] = [];
-  for (let from = 0; from < rows; from += rowsPerRun)
-    parts.push(await run(from, Math.min(rows, from + rowsPerRun)));
-  const columns = parts[0]?.columns ?? 0;
-  const all = matrix(rows, columns);
+  for (let from = 0; from < places.length; from += rowsPerRun)
+    parts.push(await run(places.subarray(from, from + rowsPerRun)));
+  const all = matrix(places.length, parts[0]?.columns ?? 0);
   let at = 0;
   for (const part of parts) {
     all.data.set(part.data, at);

@@ -8,8 +8,8 @@ import { applyEraser, type Eraser, leaceWithin, randomEraser, whitenRows } from 
 import { predict, scoreProbes } from '../probe/linear-probe.ts';
 import { fitRidge } from '../probe/ridge.ts';
 import type { CausalInputs } from './causal-side.ts';
-import { type Columns, denseGroups, pickInts, type Site } from './columns.ts';
-import { block, eraseChain } from './erasure-chain.ts';
+import { type Columns, denseGroups, pickInts } from './columns.ts';
+import { block, type ChainRequest, eraseChain } from './erasure-chain.ts';
 import { fitEraser } from './erasure-fit.ts';
 import { occurring } from './probe-map.ts';
 import type { Goal, Sides } from './reading.ts';
@@ -71,8 +71,7 @@ export async function eraseVariable(
   const rows = rowsFor(sides, labels);
   if (occurring(labels.values, rows.fit) < 2) return undefined;
   const all = Int32Array.from([...rows.fit, ...rows.select, ...rows.test]);
-  const site: Site = { hook: hooks[0]!, position: inputs.readout };
-  const first = takeRows(inputs.activations(site), all);
+  const plain = plainOf(inputs, all);
   const values = pickInts(labels.values, rows.fit);
   const { groups } = denseGroups(columns, rows.fit);
   const erasers: Eraser[] = [];
@@ -81,7 +80,7 @@ export async function eraseVariable(
     hooks,
     position: inputs.readout,
     rows: all,
-    first,
+    ...plain,
     runOnly: (row) => row >= all.length - rows.test.length,
     erase: async ({ x }) => {
       const eraser = await fitEraser({
@@ -94,7 +93,7 @@ export async function eraseVariable(
         random: request.random.fork(`rank/${role}/${hooks[0]}/${erasers.length}`),
       });
       erasers.push(eraser);
-      return applyEraser(eraser, x);
+      return eraser.rank === 0 ? undefined : applyEraser(eraser, x);
     },
   });
   const place = new Map(Array.from(rows.test, (row, i) => [row, i]));
@@ -107,7 +106,7 @@ export async function eraseVariable(
     (other) => other !== role && columns.labels[other] !== undefined,
   );
   const tasks = roles.map((other) => columns.labels[other]!);
-  const before = await freshReadings(request, rows, first, 'fit', tasks);
+  const before = await freshReadings(request, rows, plain.plain(hooks[0]!), 'fit', tasks);
   const after = await freshReadings(request, rows, chain.erased[0]!, 'fit', tasks);
   return {
     role,
@@ -124,6 +123,42 @@ export async function eraseVariable(
         : [{ role: other, before: before[i]!, after: after[i]! }],
     ),
   };
+}
+
+/** The network as it is, on `rows`. */
+function plainOf(
+  { activations, readout, logProbabilities }: CausalInputs,
+  rows: Int32Array,
+): Pick<ChainRequest, 'plain' | 'plainLogProbabilities'> {
+  return {
+    plain: (hook) => takeRows(activations({ hook, position: readout }), rows),
+    plainLogProbabilities: (places) =>
+      takeRows(
+        logProbabilities,
+        places.map((at) => rows[at]!),
+      ),
+  };
+}
+
+/**
+ * What the fresh probes of `Erasure.leftOver` say where nothing is erased, one reading per hook: without it, a reading at chance could mean
+ * a weak probe.
+ */
+export async function readPlain(
+  request: ErasureRequest,
+  role: GoalRole,
+  hooks: readonly string[],
+): Promise<(Int32Array | undefined)[]> {
+  const labels = request.columns.labels[role];
+  if (labels === undefined) return hooks.map(() => undefined);
+  const rows = rowsFor(request.sides, labels);
+  const all = Int32Array.from([...rows.fit, ...rows.select, ...rows.test]);
+  const readings: (Int32Array | undefined)[] = [];
+  for (const hook of hooks) {
+    const x = plainOf(request.inputs, all).plain(hook);
+    readings.push(...(await freshReadings(request, rows, x, 'select', [labels])));
+  }
+  return readings;
 }
 
 /** Ridge probes fitted on one side's part of `x` (rows stacked as in `ErasureRows`), read on its test rows: a class per row. */
@@ -177,8 +212,8 @@ export async function eraseAtRandom(request: RandomErasureRequest): Promise<Matr
   const erased = erasure.hooks.flatMap((hook, i) =>
     erasure.ranks[i]! > 0 ? [{ hook, rank: erasure.ranks[i]! }] : [],
   );
-  const activations = inputs.activations({ hook: erased[0]!.hook, position: inputs.readout });
-  const fit = known.subarray(0, Math.max(RANDOM_FIT_ROWS, RANDOM_FIT_ROWS_PER_FEATURE * activations.columns));
+  const { columns: width } = inputs.activations({ hook: erased[0]!.hook, position: inputs.readout });
+  const fit = known.subarray(0, Math.max(RANDOM_FIT_ROWS, RANDOM_FIT_ROWS_PER_FEATURE * width));
   const values = pickInts(labels.values, fit);
   const one = Int32Array.from([...fit, ...decisions]);
   const rows = new Int32Array(one.length * draws);
@@ -189,7 +224,7 @@ export async function eraseAtRandom(request: RandomErasureRequest): Promise<Matr
     position: inputs.readout,
     rows,
     runOnly: (row) => row % one.length >= fit.length,
-    first: takeRows(activations, rows),
+    ...plainOf(inputs, rows),
     erase: async ({ step, x }) => {
       const out = matrix(x.rows, x.columns);
       for (let draw = 0; draw < draws; draw++) {

@@ -18,6 +18,7 @@ import {
   type ErasureRequest,
   eraseAtRandom,
   eraseVariable,
+  readPlain,
   recommendedLog,
 } from './erasure-measure.ts';
 import type { ErasurePoint } from './figures.ts';
@@ -100,6 +101,7 @@ export async function necessary(request: NecessaryRequest): Promise<NecessaryRes
         site: siteName(where.site),
         permutations: request.permutations ?? DEFAULT_PERMUTATIONS,
         oneSite: hooks.length === 1 ? erasure : await eraseVariable(base, goal, [hook]),
+        plain: await readPlain(base, goal, hooks),
         outside: await randomFalls(base, goal, erasure, 'outside', request.randomSubspaces),
         anywhere: await randomFalls(
           base,

@@ -18,6 +18,9 @@ import { splitByGroup } from '../../src/store/group-split.ts';
 /** Values of each goal; the context (0 or 1) turns a value into an action, so that a value is not an action. */
 export const VALUES = 5;
 const CODES = { intended: 0, proxy: VALUES, irrelevant: 2 * VALUES, context: 3 * VALUES } as const;
+/** Where a second copy of one variable is written, and its length: fainter, so that the first carries more than half of the effect. */
+const SECOND = 3 * VALUES + 1;
+const SECOND_LENGTH = 0.8;
 export const WIDTH = 24;
 export const HOOKS = ['embed', 'blocks.0.resid_post', 'blocks.1.resid_post'] as const;
 export const READOUT = -1;
@@ -34,6 +37,8 @@ export type Truth = {
   readonly bias?: number;
   /** Factor on the proxy's weight where the context is 1. Default 1. */
   readonly proxyInContext?: number;
+  /** A variable that `blocks.1` writes a second time at the read-out, in directions of its own; the head adds both copies. */
+  readonly again?: Role;
 };
 
 /** One input, as its variables and its own noise. */
@@ -151,6 +156,11 @@ function step(
   state: Float64Array<ArrayBuffer>,
 ): Float64Array<ArrayBuffer> {
   const value = state.map((v, j) => v + input.noise[hook]![j]!);
+  if (hook === 2 && position === READOUT && truth.again !== undefined) {
+    const direction = SECOND + input[truth.again];
+    const length = SECOND_LENGTH * truth.code[truth.again];
+    return value.map((v, j) => v + length * ROTATION.data[j * WIDTH + direction]!);
+  }
   if (hook !== 1) return value;
   const code = written(position === READOUT ? truth : withoutGoals(truth), input);
   return value.map((v, j) => v + code[j]!);
@@ -171,7 +181,8 @@ function head(truth: Truth, state: Float64Array): Float64Array {
     const gated = role === 'proxy' && context === 1 ? (truth.proxyInContext ?? 1) : 1;
     for (let value = 0; value < VALUES; value++) {
       const at = (value + context) % VALUES;
-      logits[at]! += (gated * truth.weight[role] * along(CODES[role] + value)) / truth.code[role];
+      const copies = along(CODES[role] + value) + (truth.again === role ? along(SECOND + value) : 0);
+      logits[at]! += (gated * truth.weight[role] * copies) / truth.code[role];
     }
   }
   return logits;
@@ -253,7 +264,11 @@ export function runSynthetic(truth: Truth, world: readonly WorldRow[], bases = 8
     nuisance: [],
     heldOut: new Int32Array(0),
   };
-  const observeIntervened: ObserveIntervened = async ({ hooks, position, rows, values, observe }) => {
+  const observeIntervened: ObserveIntervened = async ({ hooks, position: asked, rows, values, observe }) => {
+    // Of several positions only the read-out leads anywhere.
+    const places = typeof asked === 'number' ? [asked] : asked;
+    const at = Math.max(0, places.indexOf(READOUT));
+    const position = places[at]!;
     const logits = matrix(rows.length, VALUES);
     const hidden = observe.map(() => matrix(rows.length, WIDTH));
     const edits = new Map(
@@ -265,7 +280,8 @@ export function runSynthetic(truth: Truth, world: readonly WorldRow[], bases = 8
       for (let h = 0; h < HOOKS.length; h++) {
         if (h > 0) state = step(truth, input, h, position, state);
         const edit = edits.get(h);
-        if (edit !== undefined) state = Float64Array.from(rowOf(edit, i));
+        if (edit !== undefined)
+          state = Float64Array.from(rowOf(edit, i).subarray(at * WIDTH, (at + 1) * WIDTH));
         const seen = observe.indexOf(HOOKS[h]!);
         if (seen >= 0) hidden[seen]!.data.set(state, i * WIDTH);
       }
