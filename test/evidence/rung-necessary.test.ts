@@ -1,11 +1,12 @@
 /** @file test: L7 on networks whose goal is known: what erasure removes, what it leaves alone, and what a second copy hides from it. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { takeRows } from '../../src/core/matrix.ts';
+import { matrix, takeRows } from '../../src/core/matrix.ts';
 import type { Measured } from '../../src/core/outcome.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { findCausalSite } from '../../src/evidence/causal-site.ts';
 import { CRITERIA } from '../../src/evidence/criteria.ts';
 import { fitEraser } from '../../src/evidence/erasure-fit.ts';
+import { recommendedLog } from '../../src/evidence/erasure-measure.ts';
 import { sidesOf } from '../../src/evidence/reading.ts';
 import type { Statistic } from '../../src/evidence/rung.ts';
 import { ERASURE_DRAWS, type NecessaryResult, necessary } from '../../src/evidence/rung-necessary.ts';
@@ -174,6 +175,20 @@ describe('what cannot be shown', () => {
   it('gives the same numbers for the same seed', async () => {
     const one = await erase(TRUTHS.unusedProxy, 5);
     expect(await erase(TRUTHS.unusedProxy, 5)).toEqual(one);
+  });
+});
+
+describe('the loss of a goal that recommends several actions', () => {
+  it('is that of their probabilities together, also where they are too small for 64 bits', () => {
+    const { columns } = runSynthetic(TRUTHS.proxyOnly, WORLD, 1);
+    const intended = new Uint8Array(columns.rows * VALUES);
+    intended.set([1, 0, 1, 0, 0]);
+    intended.set([0, 1, 1, 0, 0], VALUES);
+    const both = { ...columns, recommended: { ...columns.recommended, intended } };
+    const logs = matrix(2, VALUES, Float32Array.of(-2, -1, -3, -4, -5, 0, -2000, -2001, -1e4, -1e4));
+    const [first, second] = recommendedLog(both, 'intended', Int32Array.of(0, 1), logs);
+    expect(first).toBeCloseTo(Math.log(Math.exp(-2) + Math.exp(-3)), 12);
+    expect(second).toBeCloseTo(-2000 + Math.log(1 + Math.exp(-1)), 12);
   });
 });
 

@@ -67,6 +67,32 @@ describe('a split by group', () => {
     );
   });
 
+  it('keeps the copies of a duplicated group together, wherever its rows lie and whatever their strata', () => {
+    fc.assert(
+      fc.property(
+        groupings,
+        fc.integer(),
+        fc.integer({ min: 1, max: 4 }),
+        fc.boolean(),
+        (groups, seed, copies, strata) => {
+          const random = seededRandom(seed);
+          const twice = groups[random.integer(groups.length)]!;
+          const block = groups.filter((group) => group === twice);
+          const rows = random.shuffled([...groups, ...Array.from({ length: copies }, () => block).flat()]);
+          const split = splitByGroup({
+            groups: rows,
+            seed,
+            ...(strata ? { stratify: rows.map(() => random.integer(3)) } : {}),
+          });
+          const sides = roles.filter((role) => split[role].rows.some((row) => rows[row] === twice));
+          expect(sides).toHaveLength(1);
+          const held = split[sides[0]!].rows.filter((row) => rows[row] === twice);
+          expect(held).toHaveLength((copies + 1) * block.length);
+        },
+      ),
+    );
+  });
+
   it('gives each stratum its shares too', () => {
     const groups = Array.from({ length: 1000 }, (_, i) => `g${i}`);
     const stratify = groups.map((_, i) => (i % 10 === 0 ? 'rare' : 'common'));
