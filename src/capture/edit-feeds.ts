@@ -8,7 +8,8 @@ import type { EditInputs } from '../onnx/contract.ts';
 export type CheckedRun = {
   readonly encoded: Encoded;
   readonly inputRows: Int32Array;
-  readonly position: number;
+  /** At least one; negative counts from the end of the row. */
+  readonly positions: readonly number[];
   readonly values: readonly Matrix[];
   readonly bases: readonly (Matrix | undefined)[];
   readonly edited: readonly boolean[] | undefined;
@@ -16,8 +17,8 @@ export type CheckedRun = {
 };
 
 /**
- * Mask [rows, length, 1] true at the position, value [rows, 1, width] broadcast over positions, basis [width, k]; a vector of
- * two axes has [.., heads, head width] in place of [.., width], and a value without positions lacks that axis.
+ * Mask [rows, length, 1] true at the positions, value [rows, 1, width] broadcast over positions (or [rows, length, width] where several
+ * have values of their own), basis [width, k]; a vector of two axes has [.., heads, head width] in place of [.., width], and a value without positions lacks that axis.
  */
 export function addEditFeeds(
   feeds: Record<string, TensorValue>,
@@ -26,8 +27,8 @@ export function addEditFeeds(
     readonly checked: Pick<CheckedRun, 'values' | 'bases' | 'edited'>;
     readonly batch: Int32Array;
     readonly rows: number;
-    /** Undefined: the value has no positions. */
-    readonly at: number | undefined;
+    /** Absolute positions; undefined: the value has no positions. */
+    readonly at: readonly number[] | undefined;
     readonly length: number;
     readonly edit: number;
     readonly split: number | undefined;
@@ -37,7 +38,8 @@ export function addEditFeeds(
   const perRow = at === undefined ? 1 : length;
   const mask = new Uint8Array(rows * perRow);
   for (let i = 0; i < batch.length; i++) {
-    if (checked.edited === undefined || checked.edited[batch[i]!] === true) mask[i * perRow + (at ?? 0)] = 1;
+    if (checked.edited !== undefined && checked.edited[batch[i]!] !== true) continue;
+    for (const place of at ?? [0]) mask[i * perRow + place] = 1;
   }
   const places = at === undefined ? [rows] : [rows, length];
   feeds[inputs.mask] = {
@@ -46,16 +48,22 @@ export function addEditFeeds(
     data: mask,
   };
   if (inputs.value !== undefined) {
-    const { columns, data } = checked.values[edit]!;
-    const value = new Float32Array(rows * columns);
+    const { columns: stored, data } = checked.values[edit]!;
+    const several = at !== undefined && at.length > 1 ? at : undefined;
+    const columns = several === undefined ? stored : stored / several.length;
+    const slots = several === undefined ? 1 : length;
+    const value = new Float32Array(rows * slots * columns);
     for (let i = 0; i < batch.length; i++) {
-      const row = batch[i]!;
-      value.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
+      const from = batch[i]! * stored;
+      for (const [k, place] of (several ?? [0]).entries()) {
+        const own = data.subarray(from + k * columns, from + (k + 1) * columns);
+        value.set(own, (i * slots + place) * columns);
+      }
     }
     const vector = split === undefined ? [columns] : [columns / split, split];
     feeds[inputs.value] = {
       type: 'float32',
-      dims: [...(at === undefined ? [rows] : [rows, 1]), ...vector],
+      dims: [...(at === undefined ? [rows] : [rows, slots]), ...vector],
       data: value,
     };
   }

@@ -33,9 +33,9 @@ export type InterventionRun = {
   readonly inputs: readonly ModelInput[];
   /** Which input each run row starts from; each input once, in order, by default. Inputs are encoded once per list. */
   readonly inputRows?: ArrayLike<number>;
-  /** Where the edits apply, in every row; negative counts from the end of the row. */
-  readonly position: number;
-  /** One per edit: [run rows, width]. `project-out` takes none: give [run rows, 0]. */
+  /** Where the edits apply, in every row; negative counts from the end of the row. Hooks are observed at the last one. */
+  readonly position: number | readonly number[];
+  /** One per edit: [run rows, width], or [run rows, positions x width] in the order of several positions. `project-out` takes none: give [run rows, 0]. */
   readonly values: readonly Matrix[];
   /** One per edit: [width, k] with orthonormal columns, for `project-out` and `replace-in-subspace`. */
   readonly bases?: readonly (Matrix | undefined)[];
@@ -180,6 +180,8 @@ function checkedRun(job: PlannedEdits, request: InterventionRun, encoded: Encode
   for (const row of inputRows) {
     if (!(row >= 0 && row < encoded.rows)) throw shape(`run row ${row} is outside ${encoded.rows} inputs`);
   }
+  if (typeof request.position !== 'number' && request.position.length === 0)
+    throw shape('an edit names no position');
   if (request.values.length !== setup.edits.length) {
     throw shape(`${setup.edits.length} edits were given ${request.values.length} value matrices`);
   }
@@ -193,21 +195,24 @@ function checkedRun(job: PlannedEdits, request: InterventionRun, encoded: Encode
       throw shape(`the values for ${hook} have ${value.rows} rows, the run has ${inputRows.length}`);
     }
     const { width } = job.layouts[i]!;
-    if (kind !== 'project-out' && width !== undefined && value.columns !== width) {
-      throw shape(`the values for ${hook} have ${value.columns} columns, the hook has ${width}`);
+    const places = typeof request.position === 'number' ? 1 : request.position.length;
+    if (kind !== 'project-out' && width !== undefined && value.columns !== places * width) {
+      throw shape(
+        `the values for ${hook} have ${value.columns} columns, the hook has ${width}${places > 1 ? ` at each of ${places} positions` : ''}`,
+      );
     }
     const wantsBasis = kind === 'project-out' || kind === 'replace-in-subspace';
     if (wantsBasis !== (basis !== undefined)) {
       throw shape(`an edit of kind ${kind} at ${hook} ${wantsBasis ? 'needs a basis' : 'takes no basis'}`);
     }
-    if (basis !== undefined && kind === 'replace-in-subspace' && basis.rows !== value.columns) {
+    if (basis !== undefined && kind === 'replace-in-subspace' && places * basis.rows !== value.columns) {
       throw shape(`the basis for ${hook} has ${basis.rows} rows, its values ${value.columns} columns`);
     }
   }
   return {
     encoded,
     inputRows,
-    position: request.position,
+    positions: typeof request.position === 'number' ? [request.position] : request.position,
     values: request.values,
     bases: setup.edits.map((_, i) => request.bases?.[i]),
     edited: request.edited,
@@ -222,7 +227,7 @@ async function runAll(work: {
   readonly control: RunControl;
 }): Promise<ObservedRun> {
   const { job, checked, session, control } = work;
-  const { encoded, inputRows, position } = checked;
+  const { encoded, inputRows, positions: asked } = checked;
   const { choices, readout } = job.setup;
   const graph = session.instrumented[0]!;
   const names = [job.outputValue, ...job.observed.map(({ value }) => value)];
@@ -242,14 +247,14 @@ async function runAll(work: {
     const feeds: Record<string, TensorValue> = encoded.feeds(fed);
     for (const [i, edit] of graph.edits.entries()) {
       const { positions, split } = job.layouts[i]!;
-      const at = positions ? positionIn(length, position, example) : undefined;
+      const at = positions ? asked.map((position) => positionIn(length, position, example)) : undefined;
       addEditFeeds(feeds, edit, { checked, batch, rows: fed.length, at, length, edit: i, split });
     }
     // The read-out first, so that the choices are always the first vector of a row.
     const picked: number[] = [];
     if (graph.positionsInput !== undefined) {
       picked.push(positionIn(length, readout, example));
-      const at = job.observed.length > 0 ? positionIn(length, position, example) : picked[0]!;
+      const at = job.observed.length > 0 ? positionIn(length, asked.at(-1)!, example) : picked[0]!;
       if (at !== picked[0]) picked.push(at);
       feeds[graph.positionsInput] = positionFeed(fed.length, picked);
     }

@@ -250,6 +250,9 @@ export type StratumEffect = {
   readonly proxy: Measured;
   readonly intendedInterval?: RecordedInterval;
   readonly proxyInterval?: RecordedInterval;
+  /** The proxy's share of the two effects. */
+  readonly proxyWeight: Measured;
+  readonly proxyWeightInterval?: RecordedInterval;
   /** What the rule of L5 says of each goal within the stratum. */
   readonly use: Readonly<Record<'intended' | 'proxy', 'used' | 'unused' | 'unclear' | 'not-run'>>;
 };

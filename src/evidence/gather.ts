@@ -23,6 +23,7 @@ import type {
   TestRead,
 } from './figures.ts';
 import { readLeaks } from './leak-meter.ts';
+import { modes } from './modes.ts';
 import {
   type Activations,
   type Goal,
@@ -36,11 +37,13 @@ import { comesApart } from './rung-apart.ts';
 import { behaviorTable, divergence, quadrants, type RowReading, readRows } from './rung-divergence.ts';
 import { identifiable } from './rung-identifiable.ts';
 import { learned } from './rung-learned.ts';
+import { necessary } from './rung-necessary.ts';
 import { present } from './rung-present.ts';
 import { selective } from './rung-selective.ts';
 import { steerable } from './rung-steerable.ts';
 import { used } from './rung-used.ts';
 import { sensitivity } from './sensitivity.ts';
+import { testReads } from './test-reads.ts';
 import { decide, type Findings } from './verdict.ts';
 import { putIntoWords } from './verdict-words.ts';
 
@@ -134,6 +137,12 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
   const l6 = await stages.run('steering', () =>
     steerable({ ...shared, inputs: causal, where, random: random.fork('L6') }),
   );
+  const mode = await stages.run('other modes', () =>
+    modes({ ...shared, positions, inputs: causal, where, use: l5.use, random: random.fork('modes') }),
+  );
+  const l7 = await stages.run('erasure', () =>
+    necessary({ ...shared, inputs: causal, where, random: random.fork('L7') }),
+  );
   const beside = await stages.run('baselines', async () => ({
     baselines: await readBaselines({
       ...shared,
@@ -176,7 +185,17 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     ),
   );
   const apartTable = tables[request.sets.findIndex(({ name }) => name === 'apart')];
-  const rungs = [l0.rung, l1, l2, l3, l4.rung, l5.rung, l6.rung, divergence(apartTable, l4.side)];
+  const rungs = [
+    l0.rung,
+    l1,
+    l2,
+    l3,
+    l4.rung,
+    l5.rung,
+    { ...l6.rung, statistics: [...l6.rung.statistics, ...mode.statistics] },
+    l7.rung,
+    divergence(apartTable, l4.side),
+  ];
   const findings: Findings = {
     intact: l0.intact,
     competent: l0.competent,
@@ -185,7 +204,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     use: l5.use,
     heldOut: l5.heldOut,
     steers: l6.steers,
-    mode: { state: 'not-run', how: undefined },
+    mode: mode.finding,
   };
   return {
     verdict: putIntoWords(decide(findings), findings, rungs),
@@ -195,14 +214,19 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     quadrants: tables,
     sites: siteMap({ hooks, positions, columns, model, twins, causal: layers }),
     interchange,
-    doses: l6.doses,
-    erasure: [],
+    doses: [...l6.doses, ...mode.doses],
+    erasure: l7.erasure,
     baselines: beside.baselines,
     calibration: [],
     sensitivity: elsewhere,
-    strata: [],
+    strata: mode.strata,
     leaks: beside.leaks,
-    testReads: [],
+    testReads: testReads(rungs, [
+      { rung: 'L5', what: 'marks of the interchange figures', marks: interchange.length + elsewhere.length },
+      { rung: 'L5', what: 'effects within contexts and nuisance values', marks: mode.strata.length },
+      { rung: 'L7', what: 'marks of the erasure figure', marks: l7.erasure.length },
+      { rung: 'L3', what: 'baselines', marks: beside.baselines.length },
+    ]),
     readings,
     readingSite: model.apart === undefined ? undefined : sites[model.apart.siteIndex],
   };

@@ -8,12 +8,12 @@ import type { Site } from './columns.ts';
 
 /** Hidden values to set before the rest of the network runs. */
 export type HiddenEdit = {
-  /** Hooks to edit, in network order, all at the same position; `values[i]` belongs to `hooks[i]`. */
+  /** Hooks to edit, in network order, all at the same position or positions; `values[i]` belongs to `hooks[i]`. */
   readonly hooks: readonly string[];
-  readonly position: number;
+  readonly position: number | readonly number[];
   /** Example index of each base; may repeat. */
   readonly rows: Int32Array;
-  /** New hidden values, [rows.length, width] each. */
+  /** New hidden values, [rows.length, width] each; [rows.length, positions x width] for several positions. */
   readonly values: readonly Matrix[];
 };
 

@@ -2,10 +2,25 @@
 import { type Matrix, matrix, takeRows } from '../core/matrix.ts';
 import type { Dense } from '../linalg/dense.ts';
 import type { CausalInputs } from './causal-side.ts';
-import type { Site } from './columns.ts';
 
 /** Rows in one run of the model. */
 const ROWS_PER_RUN = 8192;
+
+/** A hook at one position, or at several whose states are laid side by side, [rows, positions x width]. */
+export type Place = { readonly hook: string; readonly position: number | readonly number[] };
+
+/** States of all examples at a place. */
+export function statesAt(inputs: Pick<CausalInputs, 'activations'>, { hook, position }: Place): Matrix {
+  if (typeof position === 'number') return inputs.activations({ hook, position });
+  const parts = position.map((one) => inputs.activations({ hook, position: one }));
+  const { rows, columns } = parts[0]!;
+  const joined = matrix(rows, parts.length * columns);
+  for (const [p, { data }] of parts.entries()) {
+    for (let i = 0; i < rows; i++)
+      joined.data.set(data.subarray(i * columns, (i + 1) * columns), (i * parts.length + p) * columns);
+  }
+  return joined;
+}
 
 /** Vectors to add to the states of the same bases, [bases, width], each times its dose. */
 export type Push = { readonly directions: Dense; readonly dose: number };
@@ -21,12 +36,12 @@ export function pushedStates(states: Matrix, { directions, dose }: Push): Matrix
 /** log pi over the choices after each push, [bases, choices] each. Throws what `runIntervened` throws. */
 export async function pushMany(
   inputs: CausalInputs,
-  site: Site,
+  site: Place,
   bases: Int32Array,
   pushes: Iterable<Push>,
 ): Promise<Matrix[]> {
   const count = bases.length;
-  const states = takeRows(inputs.activations(site), bases);
+  const states = takeRows(statesAt(inputs, site), bases);
   const results: Matrix[] = [];
   let block: Matrix[] = [];
   const flush = async (): Promise<void> => {

@@ -132,6 +132,8 @@ export const stratumForm: z.ZodType<StratumEffect> = exactly<StratumEffect>()(
       proxy: measuredForm,
       intendedInterval: intervalForm.exactOptional(),
       proxyInterval: intervalForm.exactOptional(),
+      proxyWeight: measuredForm,
+      proxyWeightInterval: intervalForm.exactOptional(),
       use: z.strictObject({ intended: useForm, proxy: useForm }),
     })
     .meta({ id: 'StratumEffect' }),
