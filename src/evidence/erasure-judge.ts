@@ -1,5 +1,6 @@
 /** @file evidence: the rule of L7, what the erasure of one goal says of its being needed; runs no network. */
 import type { GoalRole } from '../core/data-set.ts';
+import { takeRows } from '../core/matrix.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
 import { mean } from './causal-side.ts';
@@ -56,16 +57,7 @@ export function fallOf(columns: Columns, sides: Sides, goal: Goal, erasure: Eras
 
 /** log of the probability of the recommended actions in the model as it is, per row of `rows`. */
 export function plainLog(columns: Columns, goal: Goal, rows: Int32Array): Float64Array {
-  return recommendedLog(columns, goal, rows, logsOf(columns, rows));
-}
-
-function logsOf({ logProbabilities }: Columns, rows: Int32Array): Columns['logProbabilities'] {
-  const { columns, data } = logProbabilities;
-  const out = new Float32Array(rows.length * columns);
-  rows.forEach((row, i) => {
-    out.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
-  });
-  return { rows: rows.length, columns, data: out };
+  return recommendedLog(columns, goal, rows, takeRows(columns.logProbabilities, rows));
 }
 
 /** Accuracy as a function of row weights; undefined where no row counts. */
@@ -219,7 +211,7 @@ export function judgeErasure(request: ErasureJudgement): {
         leftInterval.estimate - left.chance <= LEFT_SHARE * (was - left.chance);
   const lost = othersLost(columns, sides, erasure);
   const after = choosesRecommended(columns, goal, rows, erasure.logProbabilities);
-  const before = choosesRecommended(columns, goal, rows, logsOf(columns, rows));
+  const before = choosesRecommended(columns, goal, rows, takeRows(columns.logProbabilities, rows));
   const share = boot(
     before.map((value, i) => value - after[i]!),
     'share',

@@ -9,9 +9,10 @@ import { type Dense, dense, plainProduct, toMatrix } from '../../src/linalg/dens
 import { orthonormalColumns } from '../../src/linalg/factor.ts';
 import { type Linalg, openLinalg } from '../../src/linalg/linalg.ts';
 import { classMeans } from '../../src/linalg/moments.ts';
-import { applyEraser, type Eraser, fitLeace, randomEraser, whitenRows } from '../../src/probe/leace.ts';
+import { applyEraser, type Eraser, fitLeace } from '../../src/probe/leace.ts';
 import { fitLogistic } from '../../src/probe/logistic.ts';
 import { fitRidge } from '../../src/probe/ridge.ts';
+import { columnsOf, drawn, gap, repeated } from './erasure-problems.ts';
 import {
   featuresOf,
   labelsOf,
@@ -42,18 +43,6 @@ const eraserOf = (x: Matrix, labels: ClassLabels): Promise<Eraser> =>
 
 async function erased(x: Matrix, labels: ClassLabels): Promise<Matrix> {
   return applyEraser(await eraserOf(x, labels), x);
-}
-
-/** Largest difference of two matrices, in units of each column's spread in `scale`. */
-function gap(a: Matrix, b: Matrix, scale: Matrix = b): number {
-  expect([a.rows, a.columns]).toEqual([b.rows, b.columns]);
-  const { deviation } = momentsOf(scale);
-  let worst = 0;
-  for (let i = 0; i < a.data.length; i++) {
-    const unit = deviation[i % a.columns]! || 1;
-    worst = Math.max(worst, Math.abs(a.data[i]! - b.data[i]!) / unit);
-  }
-  return worst;
 }
 
 /** I - write read^T, [width, width]. */
@@ -90,56 +79,6 @@ function beside(a: Dense, b: Dense): Dense {
   for (let i = 0; i < a.rows; i++) {
     out.data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * columns);
     out.data.set(b.data.subarray(i * b.columns, (i + 1) * b.columns), i * columns + a.columns);
-  }
-  return out;
-}
-
-/** `row` as every row of a matrix. */
-function repeated(row: ArrayLike<number>, rows: number): Matrix {
-  return matrix(
-    rows,
-    row.length,
-    Float32Array.from({ length: rows * row.length }, (_, at) => row[at % row.length]!),
-  );
-}
-
-const rowMatrix = (row: ArrayLike<number>): Matrix => repeated(row, 1);
-
-/** Correlated features of unequal scale and mean; labels that move them; small enough for many property runs. */
-function drawn(
-  seed: number,
-  { rows = 60, width = 5, classes = 3 } = {},
-): {
-  readonly x: Matrix;
-  readonly labels: ClassLabels;
-} {
-  const random = seededRandom(`leace/${seed}`);
-  const mix = Array.from(
-    { length: width * width },
-    (_, at) => (at % (width + 1) === 0 ? 1 : 0) + 0.3 * random.normal(),
-  );
-  const scale = Array.from({ length: width }, () => Math.exp(random.normal()));
-  const shift = Array.from({ length: width }, () => 3 * random.normal());
-  const means = Array.from({ length: classes * width }, () => random.normal());
-  const values = Array.from({ length: rows }, (_, i) => (i < classes ? i : random.integer(classes)));
-  const x = matrix(rows, width);
-  for (const [i, label] of values.entries()) {
-    const noise = Array.from({ length: width }, (_, j) => random.normal() + means[label * width + j]!);
-    for (let j = 0; j < width; j++) {
-      let value = shift[j]!;
-      for (let l = 0; l < width; l++) value += noise[l]! * mix[l * width + j]!;
-      x.data[i * width + j] = scale[j]! * value;
-    }
-  }
-  return { x, labels: labelsOf(values, classes) };
-}
-
-/** Features rearranged: new column c is `from[c]` of the old ones, or the constant `value` where it is null. */
-function columnsOf(x: Matrix, from: readonly (number | null)[], value = 2.5): Matrix {
-  const out = matrix(x.rows, from.length);
-  for (let i = 0; i < x.rows; i++) {
-    for (const [c, j] of from.entries())
-      out.data[i * from.length + c] = j === null ? value : x.data[i * x.columns + j]!;
   }
   return out;
 }
@@ -341,39 +280,5 @@ describe('LEACE', () => {
     await expect(fitLeace(trainOn(x), labels, { linalg, tolerance: 1 })).rejects.toMatchObject({
       code: 'BAD_SETTING',
     });
-  });
-});
-
-describe('a random eraser', () => {
-  it('takes out as many directions, once and for all, and leaves the mean in place', async () => {
-    const { x } = drawn(5, { rows: 80, width: 6 });
-    const whitening = await whitenRows(x, { linalg });
-    const { mean } = momentsOf(x);
-    for (const rank of [0, 1, 3, 6]) {
-      const eraser = randomEraser(whitening, { rank, random: seededRandom(rank) });
-      const once = applyEraser(eraser, x);
-      expect(gap(applyEraser(eraser, once), once, x)).toBeLessThan(1e-5);
-      const product = plainProduct(eraser.read, eraser.write, { transposeA: true });
-      expect(product.columns).toBe(rank);
-      for (const [at, value] of product.data.entries())
-        expect(value).toBeCloseTo(at % (rank + 1) === 0 ? 1 : 0, 6);
-      expect(gap(rowMatrix(momentsOf(once).mean), rowMatrix(mean), x)).toBeLessThan(1e-5);
-    }
-    expect(() => randomEraser(whitening, { rank: 7, random: seededRandom(1) })).toThrow(/vary in 6/);
-  });
-
-  it('takes out rank / width of the whitened variance, and of any one variable on average', async () => {
-    const { x, labels } = drawn(9, { rows: 200, width: 6, classes: 2 });
-    const whitening = await whitenRows(x, { linalg });
-    const own = await eraserOf(x, labels);
-    let left = 0;
-    const draws = 400;
-    for (let draw = 0; draw < draws; draw++) {
-      const eraser = randomEraser(whitening, { rank: 2, random: seededRandom(`draw ${draw}`) });
-      const coordinates = plainProduct(own.read, eraser.write, { transposeA: true });
-      left += (1 - coordinates.data.reduce((sum, value) => sum + value * value, 0)) / draws;
-    }
-    // Squared length of the projection of a fixed direction of six onto two random ones: Beta(1, 2), mean 1/3, sd .236; 4 standard errors.
-    expect(Math.abs(left - 2 / 3)).toBeLessThan((4 * 0.236) / Math.sqrt(draws));
   });
 });
