@@ -11,6 +11,10 @@ import type { ColumnMoments } from '../linalg/moments.ts';
 export type ProbeSettings =
   | { readonly kind: 'mass-mean'; readonly shrinkage: number | undefined }
   | { readonly kind: 'ridge'; readonly penalty: number; readonly standardise: boolean }
+  | { readonly kind: 'discriminant'; readonly shrinkage: 'ledoit-wolf' | number }
+  | { readonly kind: 'contrast-pairs' }
+  | { readonly kind: 'contrast-search'; readonly standardise: boolean; readonly signFrom: 'fit' | 'select' }
+  | { readonly kind: 'regression'; readonly penalty: number; readonly standardise: boolean }
   | {
       readonly kind: 'logistic';
       readonly penalty: number;
@@ -22,6 +26,7 @@ export type ProbeSettings =
 /**
  * One linear score per class: scores(x) = x W^T + b, in the activations' own units (standardisation is folded in). A class that
  * did not occur among the fit rows has a zero row and the bias -Infinity: it is never predicted.
+ * A probe of a number (`regression`) has one row, and its score is the number.
  */
 export type LinearProbe = {
   readonly kind: ProbeSettings['kind'];

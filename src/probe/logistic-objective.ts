@@ -30,17 +30,29 @@ const FLOOR = 1e-6;
 /** Curvature by the bias is at most 1/4: bias = 2 p. */
 const BIAS_SCALE = 2;
 
-/** The whitening for centred rows z [n, width]. Throws `NON_FINITE`. */
-export async function whitening(z: Matrix, penalty: number, linalg: Linalg): Promise<Whitening> {
-  const width = z.columns;
-  if (width > WHITEN_LIMIT) return makeWhitening(width, undefined);
+/** The whitening of each penalty for centred rows z [n, width], from one Gram matrix. Throws `NON_FINITE`. */
+export async function whitenings(
+  z: Matrix,
+  penalties: readonly number[],
+  linalg: Linalg,
+): Promise<ReadonlyMap<number, Whitening>> {
+  const distinct = [...new Set(penalties)];
+  if (z.columns > WHITEN_LIMIT) {
+    const plain = makeWhitening(z.columns, undefined);
+    return new Map(distinct.map((penalty) => [penalty, plain]));
+  }
   const gram = await linalg.gram(z);
   mustBeFinite(gram.data, 'the Gram matrix');
-  const bound = gram.data.map((value) => value / (4 * z.rows));
+  return new Map(distinct.map((penalty) => [penalty, whitening(gram, z.rows, penalty)]));
+}
+
+function whitening(gram: Dense, rows: number, penalty: number): Whitening {
+  const width = gram.rows;
+  const bound = gram.data.map((value) => value / (4 * rows));
   let trace = 0;
   for (let j = 0; j < width; j++) trace += bound[j * width + j]!;
   const floor = trace === 0 ? 1 : (FLOOR * trace) / width;
-  for (let j = 0; j < width; j++) bound[j * width + j]! += penalty / z.rows + floor;
+  for (let j = 0; j < width; j++) bound[j * width + j]! += penalty / rows + floor;
   const wide = invertLower(cholesky({ rows: width, columns: width, data: bound }).lower);
   return makeWhitening(width, { wide, rounded: toMatrix(wide) });
 }
@@ -74,35 +86,36 @@ export function startingPoint(task: FitTask, width: number): Float64Array {
   return point;
 }
 
+/** One variable under one penalty: a column of the products, or one per class. */
+export type LogisticTask = FitTask & { readonly penalty: number; readonly white: Whitening };
+
 export type LogisticProblem<T extends Numbers> = {
   /** Centred rows [n, width]; the objective is computed in their precision. */
   readonly z: Table<T>;
-  readonly white: Whitening;
   /** All with equally many classes. */
-  readonly tasks: readonly FitTask[];
-  readonly penalty: number;
+  readonly tasks: readonly LogisticTask[];
   readonly linalg: Linalg;
 };
 
 /** Tasks whose targets lie packed side by side; finished ones stay, unread, until they are a quarter. */
-type Packed = { readonly indices: readonly number[]; readonly targets: CrossEntropyTargets };
+type Packed = {
+  readonly indices: readonly number[];
+  readonly targets: CrossEntropyTargets;
+  /** Places by whitening; all tasks of one penalty are turned in one product. */
+  readonly places: ReadonlyMap<Whitening, readonly number[]>;
+};
 
-/** Mean log loss + penalty / (2 n) |w|^2 of the tasks asked for, with gradients, by one batch of products. */
+/** Mean log loss + penalty / (2 n) |w|^2 of the tasks asked for, each with its penalty, with gradients, by one batch of products. */
 export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>): EvaluateTogether {
-  const { z, tasks, penalty, white, linalg } = problem;
+  const { z, tasks, linalg } = problem;
   const width = z.columns;
   const logits = logitsOf(tasks[0]!);
   const zeros = (length: number): T => zerosLike(z.data, length);
   let packed: Packed | undefined;
   return async (indices, points) => {
     if (packed === undefined || indices.length <= 0.75 * packed.indices.length) {
-      packed = {
-        indices,
-        targets: targetsOf(
-          z.rows,
-          indices.map((index) => tasks[index]!),
-        ),
-      };
+      const kept = indices.map((index) => tasks[index]!);
+      packed = { indices, targets: targetsOf(z.rows, kept), places: placesByWhitening(kept) };
     }
     const placeOf = new Map(packed.indices.map((index, place) => [index, place]));
     const rows = packed.indices.length * logits;
@@ -114,14 +127,17 @@ export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>
       coordinates.data.set(point.subarray(0, logits * width), at * width);
       for (let c = 0; c < logits; c++) bias[at + c] = BIAS_SCALE * point[logits * width + c]!;
     });
-    const weights = await turn(coordinates, white, false, linalg);
+    const weights = await turnEach(coordinates, packed.places, false, linalg);
     const step = await linalg.crossEntropy({ x: z, weights, bias, targets: packed.targets });
     const slopes = { ...weights, data: zeros(rows * width) };
-    for (let i = 0; i < slopes.data.length; i++) {
-      slopes.data[i] = (step.gradient.data[i]! + penalty * weights.data[i]!) / z.rows;
-    }
+    packed.indices.forEach((index, place) => {
+      const { penalty } = tasks[index]!;
+      for (let i = place * logits * width; i < (place + 1) * logits * width; i++) {
+        slopes.data[i] = (step.gradient.data[i]! + penalty * weights.data[i]!) / z.rows;
+      }
+    });
     // Gradient by p = gradient by w, times L^-T.
-    const turned = await turn(slopes, white, true, linalg);
+    const turned = await turnEach(slopes, packed.places, true, linalg);
     return indices.map((index) => {
       const place = placeOf.get(index)!;
       const [from, end] = [place * logits * width, (place + 1) * logits * width];
@@ -131,7 +147,7 @@ export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>
         slopes: slopes.data.subarray(from, end),
         turned: turned.data.subarray(from, end),
         biasSlopes: step.biasGradient.subarray(place * logits, (place + 1) * logits),
-        penalty,
+        penalty: tasks[index]!.penalty,
         rows: z.rows,
       });
     });
@@ -140,6 +156,41 @@ export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>
 
 function zerosLike<T extends Numbers>(like: T, length: number): T {
   return (like instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)) as T;
+}
+
+function placesByWhitening(tasks: readonly LogisticTask[]): Map<Whitening, number[]> {
+  const places = new Map<Whitening, number[]>();
+  tasks.forEach(({ white }, place) => {
+    const held = places.get(white);
+    if (held === undefined) places.set(white, [place]);
+    else held.push(place);
+  });
+  return places;
+}
+
+/** `turn` for rows [places * logits, width] of which each place has its own whitening. */
+async function turnEach<T extends Numbers>(
+  source: Table<T>,
+  placesOf: Packed['places'],
+  transposeB: boolean,
+  linalg: Linalg,
+): Promise<Table<T>> {
+  if (placesOf.size === 1) return turn(source, [...placesOf.keys()][0]!, transposeB, linalg);
+  const total = [...placesOf.values()].reduce((sum, places) => sum + places.length, 0);
+  const length = source.data.length / total;
+  const out = { ...source, data: zerosLike(source.data, source.data.length) };
+  for (const [white, places] of placesOf) {
+    const part = zerosLike(source.data, places.length * length);
+    places.forEach((place, i) => {
+      part.set(source.data.subarray(place * length, (place + 1) * length), i * length);
+    });
+    const rows = part.length / source.columns;
+    const turned = await turn({ rows, columns: source.columns, data: part }, white, transposeB, linalg);
+    places.forEach((place, i) => {
+      out.data.set(turned.data.subarray(i * length, (i + 1) * length), place * length);
+    });
+  }
+  return out;
 }
 
 /** [rows, width] x L^-1 (or its transpose) [width, width] -> [rows, width], in the precision of the rows. */

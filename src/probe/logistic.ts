@@ -10,18 +10,18 @@ import { type ColumnMoments, centred, columnMoments, standardised } from '../lin
 import { type DescentResult, type DescentState, minimiseTogether } from './descent.ts';
 import { assembleProbe, type LinearProbe, type ProbeSettings } from './linear-probe.ts';
 import {
+  type LogisticTask,
   logisticObjective,
   logitsOf,
   startingPoint,
-  type Whitening,
-  whitening,
+  whitenings,
 } from './logistic-objective.ts';
-import { checkPenalty, type FitTask, groupTasks, rowsOfGroup } from './tasks.ts';
+import { checkPenalty, groupTasks, rowsOfGroup } from './tasks.ts';
 
 export type LogisticOptions = {
   readonly linalg: Linalg;
-  /** 1 / C of scikit-learn's `LogisticRegression`: sum of log losses + penalty / 2 |w|^2. 0 or more. */
-  readonly penalty: number;
+  /** 1 / C of scikit-learn's `LogisticRegression`: sum of log losses + penalty / 2 |w|^2. 0 or more; one for all tasks, or one per task. */
+  readonly penalty: number | readonly number[];
   /** Give every feature unit spread on the fit rows, so that the penalty treats them alike. Default true. */
   readonly standardise?: boolean;
   /** Estimated relative excess of the objective over its minimum at which to stop. Default 1e-8. */
@@ -44,6 +44,9 @@ export type LogisticFit = { readonly probe: LinearProbe; readonly convergence: C
 
 type LogisticSettings = Extract<ProbeSettings, { readonly kind: 'logistic' }>;
 
+/** What holds for every task, and the penalty of each. */
+type ResolvedOptions = Omit<LogisticSettings, 'penalty'> & { readonly penalties: readonly number[] };
+
 /** Values that a batch of tasks may hold at once in targets, gradients and histories: 2^25, some 300 MB. */
 const BATCH_VALUES = 2 ** 25;
 /** Vectors that the minimiser keeps per task. */
@@ -55,7 +58,7 @@ const VECTORS_PER_TASK = 28;
  * (class 0 scores 0, class 1 its logit). More: one per class, softmax. The bias is not penalised. The objective and its minimum
  * are those of scikit-learn's `LogisticRegression(C = 1 / penalty)`; softmax of the scores gives the probabilities.
  *
- * train.x [n, width]; one fit per task, in order; a class that is absent from the fit rows plays no part. Throws `NON_FINITE`,
+ * train.x [n, width]; one fit per task, in order, each with its own penalty where they differ; a class that is absent from the fit rows plays no part. Throws `NON_FINITE`,
  * `LABELS_INVALID`, `LABELS_ONE_CLASS`, `BAD_SETTING`. A fit that does not converge is returned, and says so.
  */
 export async function fitLogistic(
@@ -63,7 +66,7 @@ export async function fitLogistic(
   tasks: readonly ClassLabels[],
   options: LogisticOptions,
 ): Promise<LogisticFit[]> {
-  const settings = resolve(options);
+  const settings = resolve(options, tasks.length);
   const fits: LogisticFit[] = new Array(tasks.length);
   for (const group of groupTasks(train, tasks)) {
     const x = rowsOfGroup(train, group);
@@ -72,29 +75,38 @@ export async function fitLogistic(
       ? found
       : { ...found, deviation: found.deviation.map((d) => (d === 0 ? 0 : 1)) };
     const z = settings.standardise ? standardised(x, moments) : centred(x, found.mean);
-    const white = await whitening(z, settings.penalty, options.linalg);
-    for (const batch of batchesOf(group.tasks, z)) {
-      await fitBatch({ z, white, moments, settings, linalg: options.linalg }, batch, fits);
+    const penalties = group.tasks.map((task) => settings.penalties[task.index]!);
+    const white = await whitenings(z, penalties, options.linalg);
+    const columns = group.tasks.map((task, t): LogisticTask => {
+      const penalty = penalties[t]!;
+      return { ...task, penalty, white: white.get(penalty)! };
+    });
+    for (const batch of batchesOf(columns, z)) {
+      await fitBatch({ z, moments, settings, linalg: options.linalg }, batch, fits);
     }
   }
   return fits;
 }
 
-function resolve(options: LogisticOptions): LogisticSettings {
+function resolve(options: LogisticOptions, tasks: number): ResolvedOptions {
   const { penalty, standardise = true, tolerance = 1e-8, maxIterations = 500 } = options;
-  checkPenalty(penalty);
+  const penalties = typeof penalty === 'number' ? new Array<number>(tasks).fill(penalty) : penalty;
+  if (penalties.length !== tasks) {
+    throw new MesascopeError('BAD_SETTING', `${penalties.length} penalties were given for ${tasks} tasks`);
+  }
+  penalties.forEach(checkPenalty);
   if (!(tolerance > 0) || !(Number.isInteger(maxIterations) && maxIterations > 0)) {
     throw new MesascopeError(
       'BAD_SETTING',
       `a logistic fit needs a tolerance above 0 and a positive number of iterations, got ${tolerance} and ${maxIterations}`,
     );
   }
-  return { kind: 'logistic', penalty, standardise, tolerance, maxIterations };
+  return { kind: 'logistic', penalties, standardise, tolerance, maxIterations };
 }
 
 /** Tasks with equally many classes, in parts that fit in memory. */
-function batchesOf(tasks: readonly FitTask[], z: Matrix): FitTask[][] {
-  const byClasses = new Map<number, FitTask[]>();
+function batchesOf(tasks: readonly LogisticTask[], z: Matrix): LogisticTask[][] {
+  const byClasses = new Map<number, LogisticTask[]>();
   for (const task of tasks)
     byClasses.set(task.present.length, [...(byClasses.get(task.present.length) ?? []), task]);
   return [...byClasses.values()].flatMap((alike) => {
@@ -108,16 +120,19 @@ function batchesOf(tasks: readonly FitTask[], z: Matrix): FitTask[][] {
 
 type FitContext = {
   readonly z: Matrix;
-  readonly white: Whitening;
   readonly moments: ColumnMoments;
-  readonly settings: LogisticSettings;
+  readonly settings: ResolvedOptions;
   readonly linalg: Linalg;
 };
 
 /** How far rounding moves the loss, as a share of it, in either precision. */
 const ROUNDING = { float32: 1e-7, float64: 1e-14 };
 
-async function fitBatch(context: FitContext, batch: readonly FitTask[], fits: LogisticFit[]): Promise<void> {
+async function fitBatch(
+  context: FitContext,
+  batch: readonly LogisticTask[],
+  fits: LogisticFit[],
+): Promise<void> {
   const { z } = context;
   const starts = batch.map((task) => startingPoint(task, z.columns));
   const results = await minimise(context, z, batch, starts, ROUNDING.float32);
@@ -139,28 +154,30 @@ async function fitBatch(context: FitContext, batch: readonly FitTask[], fits: Lo
 }
 
 function minimise<T extends Numbers>(
-  { white, settings, linalg }: FitContext,
+  { settings, linalg }: FitContext,
   z: Table<T>,
-  tasks: readonly FitTask[],
+  tasks: readonly LogisticTask[],
   starts: readonly Float64Array[],
   rounding: number,
 ): Promise<DescentResult[]> {
-  const evaluate = logisticObjective({ z, white, tasks, penalty: settings.penalty, linalg });
+  const evaluate = logisticObjective({ z, tasks, linalg });
   return minimiseTogether(starts, evaluate, { ...settings, rounding });
 }
 
-function fitOf({ white, moments, settings }: FitContext, task: FitTask, result: DescentResult): LogisticFit {
+function fitOf({ moments, settings }: FitContext, task: LogisticTask, result: DescentResult): LogisticFit {
   const width = moments.mean.length;
   const classes = task.present.length;
   const logits = logitsOf(task);
-  const found = white.toWeights(result.point, logits);
+  const found = task.white.toWeights(result.point, logits);
   const weights = dense(classes, width);
   const bias = new Float64Array(classes);
   // Of two classes the first keeps weights and bias 0.
   weights.data.set(found.weights, (classes - logits) * width);
   bias.set(found.bias, classes - logits);
+  const { kind, standardise, tolerance, maxIterations } = settings;
+  const own: LogisticSettings = { kind, penalty: task.penalty, standardise, tolerance, maxIterations };
   return {
-    probe: assembleProbe(task.labels, settings, moments, { present: task.present, weights, bias }),
+    probe: assembleProbe(task.labels, own, moments, { present: task.present, weights, bias }),
     convergence: {
       state: result.state,
       iterations: result.iterations,

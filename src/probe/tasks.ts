@@ -58,7 +58,8 @@ export function rowsOfGroup(train: TrainSplit, group: TaskGroup): Matrix {
   return group.key === 'all' ? train.x : takeRows(train.x, group.rows);
 }
 
-function valuesOnRows(rows: Int32Array, labels: ClassLabels, index: number): Int32Array {
+/** Labels of the examples `rows`, in that order; `index` names the task in a message. Throws `LABELS_INVALID`. */
+export function valuesOnRows(rows: Int32Array, labels: ClassLabels, index: number): Int32Array {
   const values = new Int32Array(rows.length);
   for (let i = 0; i < rows.length; i++) {
     const value = labels.values[rows[i]!];
