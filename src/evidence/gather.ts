@@ -6,7 +6,9 @@ import type { Linalg } from '../linalg/linalg.ts';
 import { type BaselineFeatures, readBaselines } from './baselines.ts';
 import type { CausalInputs } from './causal-side.ts';
 import { findCausalSite } from './causal-site.ts';
+import { codeLengthStatistics } from './code-length-contrast.ts';
 import type { Columns, Site } from './columns.ts';
+import { judgeDivergence } from './divergence-judge.ts';
 import { causalLayers, interchangeCurves, siteMap } from './figure-tables.ts';
 import type {
   BaselineReading,
@@ -34,7 +36,7 @@ import {
 } from './reading.ts';
 import type { RungResult, Verdict } from './rung.ts';
 import { comesApart } from './rung-apart.ts';
-import { behaviorTable, divergence, quadrants, type RowReading, readRows } from './rung-divergence.ts';
+import { behaviorTable, quadrants, type RowReading, readRows } from './rung-divergence.ts';
 import { identifiable } from './rung-identifiable.ts';
 import { learned } from './rung-learned.ts';
 import { necessary } from './rung-necessary.ts';
@@ -123,6 +125,9 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
   const l2 = await stages.run('contrasts', () =>
     selective({ ...shared, activations, reading: model, random: random.fork('L2') }),
   );
+  const lengths = await stages.run('code length', () =>
+    codeLengthStatistics({ ...base, activations, reading: model, random: random.fork('code length') }),
+  );
   const l3 = learned({ sites, model, twins, alpha: settings.alpha });
   const l4 = comesApart({ ...shared, model, twins, random: random.fork('L4') });
   const causal = request.causal;
@@ -185,16 +190,25 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     ),
   );
   const apartTable = tables[request.sets.findIndex(({ name }) => name === 'apart')];
+  const l8 = await judgeDivergence({
+    ...shared,
+    activations,
+    model,
+    twins,
+    side: l4.side,
+    proxyPresent: presence('proxy', l1, l2, l3),
+    random: random.fork('L8'),
+  });
   const rungs = [
     l0.rung,
     l1,
-    l2,
+    { ...l2, statistics: [...l2.statistics, ...lengths] },
     l3,
     l4.rung,
     l5.rung,
     { ...l6.rung, statistics: [...l6.rung.statistics, ...mode.statistics] },
     l7.rung,
-    divergence(apartTable, l4.side),
+    l8.rung,
   ];
   const findings: Findings = {
     intact: l0.intact,
@@ -217,7 +231,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     doses: [...l6.doses, ...mode.doses],
     erasure: l7.erasure,
     baselines: beside.baselines,
-    calibration: [],
+    calibration: l8.calibration,
     sensitivity: elsewhere,
     strata: mode.strata,
     leaks: beside.leaks,
