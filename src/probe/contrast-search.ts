@@ -34,11 +34,11 @@ export type ContrastSearchFit = ContrastDirection &
   );
 
 /**
- * CRC-TPC (Burns et al. 2022, "Discovering Latent Knowledge in Language Models Without Supervision", appendix on contrastive representation
- * clustering): each half is normalised by its own mean and spread, which takes out what says which half it is, and pairs are clustered by
- * the sign of the top principal component of first - second. It is the closed form of what their gradient search looks for, has one
- * answer whatever the start, and came close to it in their comparison. Means and spreads are those of the fit pairs, also where other
- * pairs are scored; the threshold is 0 and never tuned.
+ * CRC-TPC, the closed form in the paper on contrast-consistent search (Burns et al. 2022, "Discovering Latent Knowledge in Language Models
+ * Without Supervision"): each half is normalised by its own mean and spread, which takes out what says which half it is, and pairs are
+ * clustered by the sign of the top principal component of first - second. Unlike their search by gradient it has one answer whatever the
+ * start, so there is no choosing among restarts. Means and spreads are those of the fit pairs, also where other pairs are scored; the
+ * threshold is 0 and never tuned.
  *
  * The direction has no sign of its own. `labels[t].values[example]` of the first example of each pair (1: the first half holds) settle it on the
  * fit or select side, by a rank-sum test; where that leaves it open the state is `undefined` and there is no probe, since the better of

@@ -30,20 +30,33 @@ const FLOOR = 1e-6;
 /** Curvature by the bias is at most 1/4: bias = 2 p. */
 const BIAS_SCALE = 2;
 
-/** The whitening of each penalty for centred rows z [n, width], from one Gram matrix. Throws `NON_FINITE`. */
+/** Penalties within this factor share a whitening: a factorisation costs more than the rounds that a slightly wrong one adds. */
+const SHARED_FACTOR = 100;
+
+/** The whitening for each penalty and centred rows z [n, width], from one Gram matrix. Throws `NON_FINITE`. */
 export async function whitenings(
   z: Matrix,
   penalties: readonly number[],
   linalg: Linalg,
 ): Promise<ReadonlyMap<number, Whitening>> {
-  const distinct = [...new Set(penalties)];
+  const distinct = [...new Set(penalties)].sort((a, b) => a - b);
   if (z.columns > WHITEN_LIMIT) {
     const plain = makeWhitening(z.columns, undefined);
     return new Map(distinct.map((penalty) => [penalty, plain]));
   }
   const gram = await linalg.gram(z);
   mustBeFinite(gram.data, 'the Gram matrix');
-  return new Map(distinct.map((penalty) => [penalty, whitening(gram, z.rows, penalty)]));
+  const found = new Map<number, Whitening>();
+  for (let from = 0; from < distinct.length; ) {
+    const lowest = distinct[from]!;
+    const alike = distinct.filter((penalty) => penalty >= lowest && penalty <= SHARED_FACTOR * lowest);
+    const highest = alike.at(-1)!;
+    const middle = highest === lowest ? lowest : Math.sqrt(lowest * highest);
+    const shared = whitening(gram, z.rows, middle);
+    for (const penalty of alike) found.set(penalty, shared);
+    from += alike.length;
+  }
+  return found;
 }
 
 function whitening(gram: Dense, rows: number, penalty: number): Whitening {
