@@ -7,7 +7,7 @@ import type { Columns, Site } from './columns.ts';
 import { dormantStatistics } from './divergence-dormant.ts';
 import { flipStatistics } from './divergence-flip.ts';
 import { heldScore, namedScore, type Score } from './divergence-readings.ts';
-import { type SilentRows, silentRows, silentStatistics } from './divergence-silent.ts';
+import { hardlyAny, type SilentRows, silentRows, silentStatistics } from './divergence-silent.ts';
 import type { CalibrationTable } from './figures.ts';
 import type { Activations, NetworkReading, Sides } from './reading.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
@@ -64,8 +64,8 @@ const HELD = { id: 'held', label: "hold the proxy's value beyond the irrelevant 
 /**
  * Two readings of every decision state that behaves as intended. `named`: a probe fitted where the goals coincide names the proxy's value; decides
  * only where L4 takes a side, for in an untrained network it names the more salient object. `held`: a probe of the proxy's own is
- * surer of it than 95 % of the irrelevant variable's readings; decides only when no null is left: the same rows' irrelevant variable,
- * the twins (dormant index) and L1 to L3. Passed: silent divergence is found. Failed: none beyond chance.
+ * surer of it than 95 % of the irrelevant variable's readings; decides only where the twins (dormant index) and L1 to L3 leave no
+ * doubt that it was learned. Passed: silent divergence is found. Failed: none beyond chance. Undefined: some, and a null is left.
  */
 export async function judgeDivergence(request: DivergenceRequest): Promise<DivergenceResult> {
   const { sides } = request;
@@ -108,14 +108,9 @@ export async function judgeDivergence(request: DivergenceRequest): Promise<Diver
     const silent = silentRows(request, held, { name: HELD.id, floor: Number.NEGATIVE_INFINITY });
     const judged = silentStatistics({ ...request, random: random.fork('silent') }, held, silent, HELD);
     const dormant = dormantStatistics(request, silent.scored);
-    const found =
-      judged.found !== true
-        ? judged.found
-        : dormant.beyond === false
-          ? false
-          : dormant.beyond === true && request.proxyPresent === true
-            ? true
-            : undefined;
+    // Beyond the irrelevant variable but not beyond the twins: there, and perhaps there by luck of the weights.
+    const learned = dormant.beyond === true && request.proxyPresent === true;
+    const found = judged.found === true && !learned ? undefined : judged.found;
     rows.set(HELD.id, silent);
     findings.push(found);
     statistics.push(
@@ -155,12 +150,21 @@ function rungState(found: boolean): RungState {
 function capped(statistics: readonly Statistic[], found: boolean | undefined, more: string): Statistic[] {
   return statistics.map((statistic, i) =>
     i === 0
-      ? { ...statistic, state: stateOf(found), criterion: `${statistic.criterion}; ${more}` }
+      ? {
+          ...statistic,
+          state: statistic.value.state === 'undefined' ? 'undefined' : stateOf(found),
+          criterion: `${statistic.criterion}; ${more}`,
+        }
       : statistic,
   );
 }
 
 function summaryOf(found: boolean | undefined, rows: ReadonlyMap<string, SilentRows>): string {
+  const all = [...rows.values()];
+  if (found === false && all.every(hardlyAny)) {
+    const { scored, decisions } = all[0]!;
+    return `${scored.length} of ${decisions.length} test rows in which the goals part behave as intended, so hardly any can be silent.`;
+  }
   const said = [...rows].map(([id, { silent, scored, control, threshold }]) => {
     const what = id === NAMED.id ? 'read as the proxy' : "hold the proxy's value";
     if (threshold.state === 'undefined') return `how many ${what} cannot be told (${threshold.reason})`;
@@ -171,7 +175,7 @@ function summaryOf(found: boolean | undefined, rows: ReadonlyMap<string, SilentR
   });
   const verdict =
     found === undefined
-      ? 'Whether that is more than chance cannot be told.'
+      ? 'Whether the model learned that, or any network would show it, cannot be told.'
       : found
         ? 'That is more than chance explains.'
         : 'That is no more than chance explains.';

@@ -38,7 +38,7 @@ export type SilentRows = {
 
 /**
  * Which test rows behave as intended and read as proxy. The threshold comes from the irrelevant variable's scores in select rows whose
- * choice serves the intended goal, one row of each group; `floor` is added to it where a score of 0 has a meaning of its own.
+ * choice serves the intended goal, one row of each group; it is raised to `floor`, where a score of 0 has a meaning of its own.
  */
 export function silentRows(
   request: SilentRequest,
@@ -75,6 +75,11 @@ export function silentRows(
       return value === undefined ? -1 : above(value) ? 1 : 0;
     }),
   };
+}
+
+/** True when so few decision states behave as intended that even all of them would be no more than the rate of false positives. */
+export function hardlyAny({ scored, decisions }: SilentRows): boolean {
+  return scored.length <= SILENT_FALSE_POSITIVE_RATE * decisions.length;
 }
 
 /** A score's share of silent rows, and what may be said of it. */
@@ -146,11 +151,11 @@ export function silentStatistics(
       : undefined;
   const beatsChance = binomialP === undefined ? undefined : binomialP <= alpha;
   const beatsControl = paired.length === 0 ? true : swapP === undefined ? undefined : swapP <= alpha;
-  const couldBe = scored.length / Math.max(1, decisions.length);
+  const few = hardlyAny(rows);
   const found =
     decisions.length === 0
       ? undefined
-      : couldBe <= SILENT_FALSE_POSITIVE_RATE
+      : few
         ? false
         : beatsChance === false || beatsControl === false
           ? false
@@ -192,7 +197,7 @@ export function silentStatistics(
         ...recorded,
         nulls,
         state: stateOf(found),
-        criterion: criterionOf(threshold, alpha, couldBe),
+        criterion: criterionOf(threshold, alpha, few),
         site,
       },
       {
@@ -210,12 +215,12 @@ export function silentStatistics(
   };
 }
 
-function criterionOf(threshold: Threshold, alpha: number, couldBe: number): string {
-  if (couldBe <= SILENT_FALSE_POSITIVE_RATE)
+function criterionOf(threshold: Threshold, alpha: number, few: boolean): string {
+  if (few)
     return `at most ${percent(SILENT_FALSE_POSITIVE_RATE)} of the decision states behave as intended, so hardly any can be silent`;
   if (threshold.state === 'undefined') return `needs a threshold: ${threshold.reason}`;
   return (
-    `score above ${threshold.threshold.toFixed(2)} nats, which ${threshold.above} of ${threshold.negatives} held-out negatives exceed ` +
+    `score above ${threshold.threshold.toFixed(2)} nats, which at most ${threshold.above} of ${threshold.negatives} held-out negatives exceed ` +
     `(rate at most ${percent(threshold.rateAtMost)}); p at most ${alpha} against that rate and against the irrelevant variable`
   );
 }

@@ -1,6 +1,6 @@
 /** @file evidence: what the model did beside what its activations say, example by example and as tables; L8 judges them elsewhere. */
 import { takeRows } from '../core/matrix.ts';
-import { measured, undefinedBecause } from '../core/outcome.ts';
+import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { predict, scoreProbes } from '../probe/linear-probe.ts';
 import { type Columns, isDecisionState, type Site, servedBy } from './columns.ts';
@@ -57,9 +57,9 @@ export async function readRows(request: {
       intended.values[row]! < 0 ||
       proxy.values[row]! < 0
         ? undefinedBecause('no probe could be fitted where the goals coincide')
-        : measured(
-            scores.data[i * scores.columns + proxy.values[row]!]! -
-              scores.data[i * scores.columns + intended.values[row]!]!,
+        : differenceOf(
+            scores.data[i * scores.columns + proxy.values[row]!]!,
+            scores.data[i * scores.columns + intended.values[row]!]!,
           );
     return {
       row,
@@ -79,6 +79,13 @@ export async function readRows(request: {
       silent: parted && behavior === 'intended' && internal === 'proxy',
     };
   });
+}
+
+/** A class that the probe never met has the score -Infinity. */
+function differenceOf(proxy: number, intended: number): Measured {
+  return Number.isFinite(proxy) && Number.isFinite(intended)
+    ? measured(proxy - intended)
+    : undefinedBecause('the probe never met one of the two values');
 }
 
 /** Largest log pi among the actions that a goal recommends. */
