@@ -3,13 +3,14 @@ import type { Matrix } from '../../src/core/matrix.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import type { Columns } from '../../src/evidence/columns.ts';
 import { type Evidence, gatherEvidence } from '../../src/evidence/gather.ts';
-import { readNetwork, sidesOf } from '../../src/evidence/reading.ts';
+import { type NetworkReading, readNetwork, sidesOf } from '../../src/evidence/reading.ts';
 import {
   clusterBootstrapMean,
   clusterBootstrapRatio,
 } from '../../src/evidence/resample-cluster-bootstrap.ts';
 import { permuteWithinStrata } from '../../src/evidence/resample-label-permutation.ts';
 import { swapTest } from '../../src/evidence/resample-swap.ts';
+import { learned } from '../../src/evidence/rung-learned.ts';
 import { selective } from '../../src/evidence/rung-selective.ts';
 import type { Linalg } from '../../src/linalg/linalg.ts';
 import {
@@ -142,6 +143,8 @@ export async function ladderUnderNull(
   for (const { statistics } of evidence.rungs) {
     for (const { id, nulls, interval } of statistics) {
       for (const { id: against, pValue } of nulls) {
+        // The twins of a world are no copies of its network: for them there is a null of their own.
+        if (against === 'twins') continue;
         // The effects of exchange are real here, only the labels are not: there the null of L5's first test does not hold.
         if (
           pValue.state !== 'measured' ||
@@ -197,6 +200,43 @@ export async function contrastUnderNull(
   }
 }
 
+/** One world in which the network is one of its own twins: the null of every comparison with twins. */
+export async function twinsUnderNull(
+  seed: number,
+  settings: NullSettings,
+  linalg: Linalg,
+  into: Collected,
+): Promise<void> {
+  const world = makeWorld({ seed: 200_000 + seed, train: 100, apart: 300 });
+  const run = runSynthetic(
+    { code: { intended: 1, proxy: 1, irrelevant: 1 }, weight: { intended: 1, proxy: 1, irrelevant: 1 } },
+    world,
+    20,
+  );
+  const base = {
+    columns: run.columns,
+    sides: sidesOf(run.columns),
+    sites: [{ hook: HOOKS[1], position: READOUT }],
+    readout: READOUT,
+    ridge: 0.01,
+    linalg,
+  };
+  const readings: NetworkReading[] = [];
+  for (const { activations } of twinsOf(world, settings.twins + 1))
+    readings.push(await readNetwork({ ...base, activations }));
+  const place = seededRandom(`twins/${seed}`).integer(readings.length);
+  const model = readings[place]!;
+  const rung = learned({
+    sites: base.sites,
+    model,
+    twins: readings.filter((_, i) => i !== place),
+    alpha: 0.05,
+  });
+  for (const { id, nulls } of rung.statistics)
+    for (const { pValue } of nulls)
+      if (pValue.state === 'measured') push(into.pValues, `${id} against twins`, pValue.value);
+}
+
 /** What each number is on average when no label belongs to its activations: five values, so chance is a fifth. */
 const TRUTH_UNDER_NULL: Readonly<Record<string, number>> = {
   'L1.accuracy': 0.2,
@@ -223,9 +263,16 @@ function clusteredEffects(random: Random, mean: number): { groups: Int32Array; v
 export function effectsUnderNull(seed: number, settings: NullSettings, into: Collected): void {
   const random = seededRandom(`effects/${seed}`);
   const draws = settings.bootstrapDraws;
-  const own = clusteredEffects(random, 0);
+  // The difference of two effects that are alike: skewed each, and exchangeable within a group.
+  const [own, spread] = [clusteredEffects(random, 0), 0.8];
+  const differences = own.values.map(() => {
+    const other = spread * random.normal() + 0.5 * (-Math.log(1 - random.uniform()) - 1);
+    const mine = spread * random.normal() + 0.5 * (-Math.log(1 - random.uniform()) - 1);
+    return mine - other;
+  });
   const swap = swapTest({
-    ...own,
+    groups: own.groups,
+    values: differences,
     draws: settings.permutations,
     alternative: 'two-sided',
     random: random.fork('swap'),
