@@ -16,7 +16,7 @@ import {
   startingPoint,
   whitenings,
 } from './logistic-objective.ts';
-import { checkPenalty, groupTasks, rowsOfGroup } from './tasks.ts';
+import { checkPenalty, type FitTask, groupTasks, rowsOfGroup } from './tasks.ts';
 
 export type LogisticOptions = {
   readonly linalg: Linalg;
@@ -75,12 +75,7 @@ export async function fitLogistic(
       ? found
       : { ...found, deviation: found.deviation.map((d) => (d === 0 ? 0 : 1)) };
     const z = settings.standardise ? standardised(x, moments) : centred(x, found.mean);
-    const penalties = group.tasks.map((task) => settings.penalties[task.index]!);
-    const white = await whitenings(z, penalties, options.linalg);
-    const columns = group.tasks.map((task, t): LogisticTask => {
-      const penalty = penalties[t]!;
-      return { ...task, penalty, white: white.get(penalty)! };
-    });
+    const columns = await withWhitenings(group.tasks, z, settings, options.linalg);
     for (const batch of batchesOf(columns, z)) {
       await fitBatch({ z, moments, settings, linalg: options.linalg }, batch, fits);
     }
@@ -102,6 +97,26 @@ function resolve(options: LogisticOptions, tasks: number): ResolvedOptions {
     );
   }
   return { kind: 'logistic', penalties, standardise, tolerance, maxIterations };
+}
+
+/** The tasks, each with its penalty and the coordinates in which it is minimised. */
+async function withWhitenings(
+  tasks: readonly FitTask[],
+  z: Matrix,
+  { penalties }: ResolvedOptions,
+  linalg: Linalg,
+): Promise<LogisticTask[]> {
+  const columns: LogisticTask[] = [];
+  for (const classes of ['two', 'more'] as const) {
+    const alike = tasks.filter((task) => (task.present.length === 2) === (classes === 'two'));
+    if (alike.length === 0) continue;
+    const penaltyOf = (task: FitTask): number => penalties[task.index]!;
+    const white = await whitenings(z, alike.map(penaltyOf), { linalg, classes });
+    for (const task of alike) {
+      columns.push({ ...task, penalty: penaltyOf(task), white: white.get(penaltyOf(task))! });
+    }
+  }
+  return columns;
 }
 
 /** Tasks with equally many classes, in parts that fit in memory. */
