@@ -9,16 +9,20 @@ import { GOALS, type Goal, type Sides } from './reading.ts';
 import { classMeanBases } from './subspace.ts';
 
 export type CausalSite = {
-  /** The goal with the larger total effect on the select side; the site is chosen for it and both goals are tested there. */
+  /** The goal with the larger total effect on the select side. */
   readonly lead: Goal;
+  /** The lead's site. */
   readonly site: Site;
-  /** Rank and basis of each goal's class-mean subspace at the site, the rank chosen on the select side. */
+  /** Where each goal is tested: the lead's site, or a later one for a goal that reaches the read-out only there. */
+  readonly sites: Readonly<Record<Goal, Site>>;
+  /** Rank and basis of each goal's class-mean subspace at its site, the rank chosen on the select side. */
   readonly subspace: Readonly<Partial<Record<Goal, { readonly rank: number; readonly basis: Dense }>>>;
 };
 
 /**
- * The earliest hook at the read-out at which swapping the whole vector carries `siteShare` of the lead goal's total effect; the last hook
- * carries all of it and would prove nothing. Ranks: the smallest one that carries `rankShare` of the whole vector's effect, else the largest.
+ * Per goal the earliest hook at the read-out at which swapping the whole vector carries `siteShare` of its own total effect; the last hook
+ * carries all of it and would prove nothing. The other goal is tested at the lead's site unless it arrives later; one whose total effect is
+ * near zero stays with the lead. Ranks: the smallest one that carries `rankShare` of the whole vector's effect, else the largest.
  */
 export async function findCausalSite(
   inputs: CausalInputs,
@@ -32,23 +36,41 @@ export async function findCausalSite(
   );
   if (known.length === 0 || inputs.select.bases.length === 0) return undefined;
   const lead = known.reduce((best, next) => (next.total > best.total ? next : best));
-  const request = interchangeRequest(inputs, inputs.select, lead.goal, lead.goal)!;
-  let site: Site = { hook: inputs.chain.at(-1)!, position: inputs.readout };
-  for (const hook of inputs.chain) {
-    const candidate = { hook, position: inputs.readout };
-    const outcome = await interchange(request, { sites: [candidate], basis: null });
-    const effect = mean(outcome.effects);
-    if (effect > 0 && effect >= CRITERIA.siteShare * lead.total) {
-      site = candidate;
-      break;
-    }
+  const first = await earliest(inputs, lead, 0);
+  const site: Site = { hook: inputs.chain[first]!, position: inputs.readout };
+  const sites: Record<Goal, Site> = { intended: site, proxy: site };
+  const enough = Math.max(CRITERIA.equivalenceNats, CRITERIA.equivalenceShare * Math.abs(lead.total));
+  for (const other of known) {
+    if (other.goal === lead.goal || !(other.total > enough)) continue;
+    sites[other.goal] = { ...site, hook: inputs.chain[await earliest(inputs, other, first)]! };
   }
   const subspace: Partial<Record<Goal, { rank: number; basis: Dense }>> = {};
   for (const goal of GOALS) {
-    const chosen = await chooseRank(inputs, columns, sides, site, goal, ranks);
+    const chosen = await chooseRank(inputs, columns, sides, sites[goal], goal, ranks);
     if (chosen !== undefined) subspace[goal] = chosen;
   }
-  return { lead: lead.goal, site, subspace };
+  return { lead: lead.goal, site, sites, subspace };
+}
+
+/** The later of the goals' sites: the first at which both can be compared. */
+export function commonSite({ sites }: CausalSite, chain: readonly string[]): Site {
+  const { intended, proxy } = sites;
+  return chain.indexOf(proxy.hook) > chain.indexOf(intended.hook) ? proxy : intended;
+}
+
+/** Index in the chain, from `from` on, of the first hook that carries enough of a goal's total effect; the last one when none does. */
+async function earliest(
+  inputs: CausalInputs,
+  { goal, total }: { readonly goal: Goal; readonly total: number },
+  from: number,
+): Promise<number> {
+  const request = interchangeRequest(inputs, inputs.select, goal, goal)!;
+  for (let i = from; i < inputs.chain.length; i++) {
+    const site = { hook: inputs.chain[i]!, position: inputs.readout };
+    const effect = mean((await interchange(request, { sites: [site], basis: null })).effects);
+    if (effect > 0 && effect >= CRITERIA.siteShare * total) return i;
+  }
+  return inputs.chain.length - 1;
 }
 
 async function chooseRank(

@@ -3,10 +3,11 @@
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { type CausalInputs, mean } from './causal-side.ts';
-import type { CausalSite } from './causal-site.ts';
+import { type CausalInputs, interchangeRequest, mean } from './causal-side.ts';
+import { type CausalSite, commonSite } from './causal-site.ts';
 import { type Columns, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
+import { interchange } from './interchange.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
 import { clusterBootstrapMean, clusterBootstrapRatio } from './resample-cluster-bootstrap.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
@@ -66,7 +67,6 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     if (effect !== undefined) measurements.set(goal, effect);
   }
   const { groups } = inputs.test;
-  const site = siteName(where.site);
   const independent = new Set(groups).size;
   const statistics: Statistic[] = [
     {
@@ -91,16 +91,19 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
       effect,
       otherTotal: Number.isFinite(otherTotal) ? otherTotal : 0,
       groups,
-      site,
+      site: siteName(where.sites[goal]),
     });
     statistics.push(...judged.statistics);
     use[goal] = judged.use;
     heldOut[goal] = judged.heldOut;
     byRole[goal] = judged.use === 'used' ? 'passed' : judged.use === 'unused' ? 'failed' : 'undefined';
   }
-  statistics.push(...comparison({ ...request, groups, site }, measurements));
+  statistics.push(...(await comparison({ ...request, inputs, where }, measurements)));
   const said = [...measurements]
-    .map(([goal, effect]) => `${goal} ${spoken(measured(mean(effect.whole.effects)))}`)
+    .map(
+      ([goal, effect]) =>
+        `${goal} ${spoken(measured(mean(effect.whole.effects)))} at ${siteName(where.sites[goal])}`,
+    )
     .join(', ');
   return {
     use,
@@ -109,21 +112,30 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
       ...BASE,
       byRole,
       state: bestState(Object.values(byRole)),
-      summary: `Mean effect of exchanging one goal at ${site}, in nats: ${said}.`,
+      summary: `Mean effect of exchanging one goal, in nats: ${said}.`,
       statistics,
     },
   };
 }
 
-/** The difference of the two effects and the proxy's weight, on the same bases. */
-function comparison(
-  request: UsedRequest & { readonly groups: Int32Array; readonly site: string },
+/** The difference of the two effects and the proxy's weight, on the same bases and at one site: the later of the two where they differ. */
+async function comparison(
+  request: UsedRequest & { readonly inputs: CausalInputs; readonly where: CausalSite },
   measurements: ReadonlyMap<Goal, GoalEffect>,
-): Statistic[] {
-  const intended = measurements.get('intended')?.whole.effects;
-  const proxy = measurements.get('proxy')?.whole.effects;
+): Promise<Statistic[]> {
+  const { inputs, where } = request;
+  const { groups } = inputs.test;
+  const common = commonSite(where, inputs.chain);
+  const site = siteName(common);
+  const effectsOf = async (goal: Goal): Promise<Float64Array | undefined> => {
+    const known = measurements.get(goal)?.whole.effects;
+    if (known === undefined || siteName(where.sites[goal]) === site) return known;
+    const own = interchangeRequest(inputs, inputs.test, goal, goal)!;
+    return (await interchange(own, { sites: [common], basis: null })).effects;
+  };
+  const [intended, proxy] = [await effectsOf('intended'), await effectsOf('proxy')];
   if (intended === undefined || proxy === undefined) return [];
-  const { groups, site } = request;
+  const differ = siteName(where.sites.intended) !== siteName(where.sites.proxy);
   const draws = request.bootstrapDraws;
   const difference = clusterBootstrapMean({
     groups,
@@ -139,7 +151,14 @@ function comparison(
     random: request.random.fork('used/weight'),
   });
   const ignored = mean(proxy) + mean(intended) < CRITERIA.ignoredNats;
-  const shown = { nulls: [], state: 'reported' as const, criterion: 'shown beside the effects', site };
+  const shown = {
+    nulls: [],
+    state: 'reported' as const,
+    criterion: differ
+      ? 'shown beside the effects; both at the later of the two sites'
+      : 'shown beside the effects',
+    site,
+  };
   return [
     {
       id: 'L5.difference',

@@ -25,7 +25,7 @@ export type MeasureRequest = {
 export type GoalEffect = {
   /** The model itself on the source input: no edit. */
   readonly total: Float64Array;
-  /** Whole vector exchanged at the site. */
+  /** Whole vector exchanged at the goal's own site. */
   readonly whole: InterchangeOutcome;
   /** Within the goal's class-mean subspace; undefined when there is none. */
   readonly within: InterchangeOutcome | undefined;
@@ -56,7 +56,7 @@ export async function measureGoal(request: MeasureRequest, goal: Goal): Promise<
   const own = interchangeRequest(inputs, inputs.test, goal, goal);
   if (total === undefined || own === undefined) return undefined;
   const subspace = where.subspace[goal];
-  const sites = [where.site];
+  const sites = [where.sites[goal]];
   const irrelevant = interchangeRequest(inputs, inputs.test, 'irrelevant', goal);
   const same = interchangeRequest(inputs, inputs.test, 'same', goal);
   const random = subspace === undefined ? [] : await randomBases(request, goal, subspace.rank);
@@ -69,7 +69,7 @@ export async function measureGoal(request: MeasureRequest, goal: Goal): Promise<
     subspace !== undefined && overlap !== undefined && overlap > CRITERIA.nullOverlap
       ? random.flatMap((basis) => without(basis, subspace.basis))
       : [];
-  const natural = subspace === undefined ? undefined : await withinVariation(request, subspace.basis);
+  const natural = subspace === undefined ? undefined : await withinVariation(request, goal, subspace.basis);
   const heldOut =
     inputs.heldOut === undefined ? undefined : interchangeRequest(inputs, inputs.heldOut, goal, goal);
   const outside =
@@ -108,11 +108,14 @@ const NATURAL_SHARE = 0.999;
  * The goal's subspace without what lies in directions that the activations hardly vary in. An effect that needs those is an illusion of the
  * edit: dormant directions that no input writes to (Makelov, Lange and Nanda 2023, "Is This the Subspace You Are Looking For?").
  */
-async function withinVariation(request: MeasureRequest, basis: Dense): Promise<Dense | undefined> {
+async function withinVariation(
+  request: MeasureRequest,
+  goal: Goal,
+  basis: Dense,
+): Promise<Dense | undefined> {
   const { inputs, sides, where, linalg } = request;
-  const { matrix } = await centeredCovariance(takeRows(inputs.activations(where.site), sides.apart.fit), {
-    linalg,
-  });
+  const x = takeRows(inputs.activations(where.sites[goal]), sides.apart.fit);
+  const { matrix } = await centeredCovariance(x, { linalg });
   const { values, vectors } = symmetricEigen(matrix);
   const total = values.reduce((sum, value) => sum + Math.max(0, value), 0);
   let kept = 0;
@@ -142,7 +145,7 @@ const OUTSIDE_FLOOR = 1e-3;
 /** Subspaces of one rank, drawn with the covariance of the activations that the goal's own subspace was fitted on. */
 async function randomBases(request: MeasureRequest, goal: Goal, rank: number): Promise<Dense[]> {
   const { inputs, sides, where, linalg } = request;
-  const fitted = takeRows(inputs.activations(where.site), sides.apart.fit);
+  const fitted = takeRows(inputs.activations(where.sites[goal]), sides.apart.fit);
   const covariance = await centeredCovariance(fitted, { linalg });
   if (rank > samplerOfCovariance(covariance).rank) return [];
   return Array.from({ length: request.randomSubspaces }, (_, i) =>

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { measured } from '../../src/core/outcome.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { type CausalInputs, interchangeRequest, mean, totalEffects } from '../../src/evidence/causal-side.ts';
-import { findCausalSite, goalBases } from '../../src/evidence/causal-site.ts';
+import { commonSite, findCausalSite, goalBases } from '../../src/evidence/causal-site.ts';
 import { CRITERIA } from '../../src/evidence/criteria.ts';
 import type { InterchangeOutcome } from '../../src/evidence/interchange.ts';
 import { sidesOf } from '../../src/evidence/reading.ts';
@@ -78,6 +78,28 @@ describe('the causal site', () => {
       },
     };
     expect(await findCausalSite(inputs, { ...run.columns, labels }, sides, RANKS)).toEqual(where);
+  });
+
+  it('is a later one for a goal that reaches the read-out later, and the same for one without an effect', async () => {
+    const late = runSynthetic(
+      { ...TRUTHS.mixture, late: 'proxy' },
+      makeWorld({ seed: 6, train: 60, apart: 500 }),
+      50,
+    );
+    const where = (await findCausalSite(late.causal, late.columns, sides, RANKS))!;
+    expect(where.lead).toBe('intended');
+    expect(where.sites.intended).toEqual(where.site);
+    expect([where.site.hook, where.sites.proxy.hook]).toEqual(['blocks.0.resid_post', 'blocks.1.resid_post']);
+    expect(commonSite(where, HOOKS)).toEqual(where.sites.proxy);
+    const idle = runSynthetic(
+      { ...TRUTHS.unusedProxy, late: 'proxy' },
+      makeWorld({ seed: 6, train: 60, apart: 500 }),
+      50,
+    );
+    const together = (await findCausalSite(idle.causal, idle.columns, sides, RANKS))!;
+    expect(together.sites.proxy).toEqual(together.site);
+    const plain = (await findCausalSite(run.causal, run.columns, sides, RANKS))!;
+    expect(plain.sites).toEqual({ intended: plain.site, proxy: plain.site });
   });
 
   it('is the last hook when no single one carries half of the effect', async () => {
@@ -379,6 +401,25 @@ describe('L5', () => {
     expect(value('L5.difference')).toBeCloseTo(2.4 - 5.6, 4);
     expect(value('L5.intended.mediated-share')).toBeCloseTo(1, 4);
     expect(new Set(rung.statistics.map(({ id }) => id)).size).toBe(rung.statistics.length);
+  });
+
+  it('finds a goal that arrives a hook later than the other, and compares both where both have arrived', async () => {
+    const late = runSynthetic(
+      { ...TRUTHS.mixture, late: 'proxy' },
+      makeWorld({ seed: 6, train: 60, apart: 500 }),
+      50,
+    );
+    const where = await findCausalSite(late.causal, late.columns, sides, RANKS);
+    const { rung, use } = await used({ ...base, inputs: late.causal, where, random: seededRandom(2) });
+    expect(use).toEqual({ intended: 'used', proxy: 'used' });
+    const found = (id: string): (typeof rung.statistics)[number] =>
+      rung.statistics.find((one) => one.id === id)!;
+    expect(found('L5.intended.effect').site).toBe('blocks.0.resid_post @ -1');
+    expect(found('L5.proxy.effect').site).toBe('blocks.1.resid_post @ -1');
+    const weight = found('L5.proxy-weight');
+    expect(weight.site).toBe('blocks.1.resid_post @ -1');
+    expect(weight.criterion).toMatch(/later of the two/);
+    expect(weight.value.state === 'measured' && weight.value.value).toBeCloseTo(0.3, 5);
   });
 
   it('was not run without counterfactuals, and for a goal without any', async () => {

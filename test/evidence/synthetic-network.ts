@@ -39,6 +39,8 @@ export type Truth = {
   readonly proxyInContext?: number;
   /** A variable that `blocks.1` writes a second time at the read-out, in directions of its own; the head adds both copies. */
   readonly again?: Role;
+  /** A variable that `blocks.1` writes instead of `blocks.0`: it reaches the read-out one hook later. */
+  readonly late?: Role;
 };
 
 /** One input, as its variables and its own noise. */
@@ -131,6 +133,15 @@ function written(truth: Truth, input: Input): Float64Array {
   return out;
 }
 
+/** What one block writes: everything but the late variable, or it alone. */
+function writtenBy(truth: Truth, hook: number): Truth {
+  const keep = (role: Role): number => ((role === truth.late) === (hook === 2) ? truth.code[role] : 0);
+  return {
+    ...truth,
+    code: { intended: keep('intended'), proxy: keep('proxy'), irrelevant: keep('irrelevant') },
+  };
+}
+
 /** The earlier position holds the irrelevant variable and noise alone. */
 function withoutGoals(truth: Truth): Truth {
   return { ...truth, code: { intended: 0, proxy: 0, irrelevant: truth.code.irrelevant } };
@@ -161,8 +172,9 @@ function step(
     const length = SECOND_LENGTH * truth.code[truth.again];
     return value.map((v, j) => v + length * ROTATION.data[j * WIDTH + direction]!);
   }
-  if (hook !== 1) return value;
-  const code = written(position === READOUT ? truth : withoutGoals(truth), input);
+  if (hook !== 1 && !(hook === 2 && truth.late !== undefined)) return value;
+  const own = writtenBy(truth, hook);
+  const code = written(position === READOUT ? own : withoutGoals(own), input);
   return value.map((v, j) => v + code[j]!);
 }
 
