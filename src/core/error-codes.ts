@@ -60,6 +60,8 @@ export type ErrorCode =
   | 'RANK_DEFICIENT'
   | 'LABELS_INVALID'
   | 'LABELS_ONE_CLASS'
+  | 'PROBE_FILE_INVALID'
+  | 'PROBE_MISMATCH'
   | 'RECORD_NOT_FOUND'
   | 'RECORD_CORRUPT'
   | 'RECORD_VERSION'
@@ -285,6 +287,16 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     3,
     'Fewer than two classes of a variable occur among the examples a probe is fitted on, so there is nothing to tell apart.',
     'Add examples of another class to the fitting side, or leave the variable out.',
+  ),
+  PROBE_FILE_INVALID: entry(
+    3,
+    'A file that should hold a saved probe cannot be read, or holds something else.',
+    'Give a file that `saveProbe` wrote, or fit the probe again.',
+  ),
+  PROBE_MISMATCH: entry(
+    3,
+    'A saved probe was given activations that it was not fitted for: of another width, or of another hook or position.',
+    'Capture the hook and position that the probe names, from a model of the same width.',
   ),
   // record
   RECORD_NOT_FOUND: entry(

@@ -18,7 +18,7 @@ import { classMeanBases } from './subspace.ts';
 const DIRECTIONS = 3;
 /** In standard deviations of the activations along the direction. */
 const SEARCH_DOSES: readonly number[] = [2];
-const SELECT_BASES = 40;
+const SELECT_BASES = 24;
 const NULL_BASES = 100;
 /** Searches among random directions: the smallest p is 1 / 20. */
 const NULL_SEARCHES = 19;
