@@ -11,6 +11,7 @@ import { interchange } from './interchange.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
 import { clusterBootstrapMean, clusterBootstrapRatio } from './resample-cluster-bootstrap.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
+import { choiceStability } from './site-stability.ts';
 import { bestState, estimateOf, intervalPart, spoken, stateOf } from './statistic.ts';
 import { judgeUse } from './used-judge.ts';
 import { type GoalEffect, measureGoal } from './used-measure.ts';
@@ -22,6 +23,8 @@ export type UsedRequest = {
   /** Undefined when the data hold no counterfactuals. */
   readonly inputs: CausalInputs | undefined;
   readonly where: CausalSite | undefined;
+  /** The ranks that the choice of `where` was made from; without them its stability is not shown. */
+  readonly ranks?: readonly number[];
   readonly randomSubspaces: number;
   readonly permutations: number;
   readonly bootstrapDraws: number;
@@ -99,6 +102,11 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     byRole[goal] = judged.use === 'used' ? 'passed' : judged.use === 'unused' ? 'failed' : 'undefined';
   }
   statistics.push(...(await comparison({ ...request, inputs, where }, measurements)));
+  const { ranks } = request;
+  if (ranks !== undefined)
+    statistics.push(
+      ...(await choiceStability({ ...request, inputs, where, ranks, draws: request.bootstrapDraws })),
+    );
   const said = [...measurements]
     .map(
       ([goal, effect]) =>
