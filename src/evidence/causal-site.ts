@@ -1,6 +1,8 @@
 /** @file evidence: where to test causally: the earliest place that carries the effect, found on the select side only. */
-import { takeRows } from '../core/matrix.ts';
-import type { Dense } from '../linalg/dense.ts';
+import { type Matrix, takeRows } from '../core/matrix.ts';
+import { type Dense, plainProduct, toDense } from '../linalg/dense.ts';
+import { symmetricEigen } from '../linalg/factor.ts';
+import { centred, columnMoments } from '../linalg/moments.ts';
 import { type CausalInputs, interchangeRequest, mean, totalEffects } from './causal-side.ts';
 import { type Columns, pickInts, type Site } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
@@ -83,8 +85,11 @@ async function chooseRank(
 ): Promise<{ rank: number; basis: Dense } | undefined> {
   const request = interchangeRequest(inputs, inputs.select, goal, goal);
   if (request === undefined) return undefined;
-  const bases = goalBases(inputs, columns, sides, site, goal, ranks);
-  if (bases === undefined) return undefined;
+  const all = goalBases(inputs, columns, sides, site, goal, ranks);
+  if (all === undefined) return undefined;
+  // A subspace of more than half the dimensions leaves random ones of its rank no room to differ from it, and nothing could be tested.
+  const most = Math.floor(varyingDimensions(takeRows(inputs.activations(site), sides.apart.fit)) / 2);
+  const bases = all.filter((basis, i) => i === 0 || basis.columns <= most);
   const outcomes = await interchangeMany(request, [site], [null, ...bases]);
   const whole = mean(outcomes[0]!.effects);
   const found = outcomes.slice(1).findIndex(({ effects }) => mean(effects) >= CRITERIA.rankShare * whole);
@@ -113,4 +118,26 @@ export function goalBases(
     (basis, i) => basis.columns > 0 && (i === 0 || basis.columns > bases[i - 1]!.columns),
   );
   return distinct.length === 0 ? undefined : distinct;
+}
+
+/** Share of the variance that the dimensions counted as varying hold together. */
+const VARYING_SHARE = 0.999;
+/** Rows that a count of dimensions is made on. */
+const COUNTED_ROWS = 1000;
+
+/** Number of principal components that hold nearly all of the variance of x [rows, width]. */
+export function varyingDimensions(x: Matrix): number {
+  const rows = Math.min(x.rows, COUNTED_ROWS);
+  const some: Matrix = { rows, columns: x.columns, data: x.data.subarray(0, rows * x.columns) };
+  const offsets = toDense(centred(some, columnMoments(some).mean));
+  const { values } = symmetricEigen(plainProduct(offsets, offsets, { transposeA: true }));
+  const total = values.reduce((sum, value) => sum + Math.max(0, value), 0);
+  let held = 0;
+  let count = 0;
+  for (const value of values) {
+    if (held >= VARYING_SHARE * total) break;
+    held += Math.max(0, value);
+    count++;
+  }
+  return count;
 }
