@@ -85,16 +85,21 @@ async function chooseRank(
 ): Promise<{ rank: number; basis: Dense } | undefined> {
   const request = interchangeRequest(inputs, inputs.select, goal, goal);
   if (request === undefined) return undefined;
-  const all = goalBases(inputs, columns, sides, site, goal, ranks);
-  if (all === undefined) return undefined;
-  // A subspace of more than half the dimensions leaves random ones of its rank no room to differ from it, and nothing could be tested.
-  const most = Math.floor(varyingDimensions(takeRows(inputs.activations(site), sides.apart.fit)) / 2);
-  const bases = all.filter((basis, i) => i === 0 || basis.columns <= most);
+  const bases = rankCandidates(inputs, columns, sides, site, goal, ranks);
+  if (bases === undefined) return undefined;
   const outcomes = await interchangeMany(request, [site], [null, ...bases]);
   const whole = mean(outcomes[0]!.effects);
   const found = outcomes.slice(1).findIndex(({ effects }) => mean(effects) >= CRITERIA.rankShare * whole);
   const index = found < 0 ? bases.length - 1 : found;
   return { rank: bases[index]!.columns, basis: bases[index]! };
+}
+
+/** Those of `goalBases` that a rank may be chosen from; undefined when there are none. */
+export function rankCandidates(...where: Parameters<typeof goalBases>): Dense[] | undefined {
+  const [inputs, , sides, site] = where;
+  // A subspace of more than half the dimensions leaves random ones of its rank no room to differ from it, and nothing could be tested.
+  const most = Math.floor(varyingDimensions(takeRows(inputs.activations(site), sides.apart.fit)) / 2);
+  return goalBases(...where)?.filter((basis, i) => i === 0 || basis.columns <= most);
 }
 
 /**

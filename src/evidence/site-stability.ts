@@ -2,7 +2,7 @@
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
 import { type CausalInputs, interchangeRequest, mean, totalEffects } from './causal-side.ts';
-import { type CausalSite, goalBases } from './causal-site.ts';
+import { type CausalSite, rankCandidates } from './causal-site.ts';
 import { type Columns, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import { interchangeMany } from './interchange.ts';
@@ -41,7 +41,7 @@ export async function choiceStability(request: StabilityRequest): Promise<Statis
       const [outcome] = await interchangeMany(own, [{ ...site, hook }], [null]);
       byHook.push(outcome!.effects);
     }
-    const bases = goalBases(inputs, columns, sides, site, goal, ranks) ?? [];
+    const bases = rankCandidates(inputs, columns, sides, site, goal, ranks) ?? [];
     const byRank = (await interchangeMany(own, [site], bases)).map(({ effects }) => effects);
     // The other goal is looked for from the lead's site on, and stays there when its total effect is near zero.
     const chosen = chain.indexOf(site.hook);
