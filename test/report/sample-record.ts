@@ -4,6 +4,7 @@ import { measured, undefinedBecause } from '../../src/core/outcome.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import type { QuadrantTable, Serves } from '../../src/record/parts.ts';
 import { type ExampleRecord, RECORD_SCHEMA, type RunRecord } from '../../src/record/record.ts';
+import { sampleCausal } from './sample-causal.ts';
 import { sampleInterval, sampleRungs, sampleVerdict } from './sample-evidence.ts';
 import { HOOKS, round, sampleInterchange, sampleSites } from './sample-figures.ts';
 
@@ -57,7 +58,7 @@ export function sampleRecord(seed = 'sample'): RunRecord {
     quadrants: ['train', 'apart'].map((set) => quadrantsOf(set, examples)),
     sites: sampleSites(random.fork('sites')),
     interchange: sampleInterchange(random.fork('interchange')),
-    ...NOTHING_FURTHER,
+    ...sampleCausal(),
     geometry: {
       hook: 'blocks.1.resid_mid',
       position: -1,
