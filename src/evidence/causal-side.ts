@@ -23,9 +23,21 @@ export type CausalSide = {
   readonly newValues: Readonly<Partial<Record<Goal, Int32Array>>>;
 };
 
+/** Runs examples with one token each put in the place of another; log pi over the choices, [rows.length, choices]. */
+export type RunSubstituted = (edit: {
+  /** Example index of each base; may repeat. */
+  readonly rows: Int32Array;
+  /** Counted from the start of the row. */
+  readonly position: number;
+  /** The new token of each row. */
+  readonly tokens: Int32Array;
+}) => Promise<Matrix>;
+
 /** What the causal rung needs besides the columns. */
 export type CausalInputs = {
   readonly runIntervened: RunIntervened;
+  /** Inputs with other tokens, whose ids run from 0 to one below `vocabulary`; absent for other inputs and for rows of several lengths. */
+  readonly substitution?: { readonly run: RunSubstituted; readonly vocabulary: number };
   readonly observeIntervened: ObserveIntervened;
   /** Activations and log pi of the examples themselves. */
   readonly activations: Activations;

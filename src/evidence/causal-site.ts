@@ -133,6 +133,7 @@ const COUNTED_ROWS = 1000;
 /** Number of principal components that hold nearly all of the variance of x [rows, width]. */
 export function varyingDimensions(x: Matrix): number {
   const rows = Math.min(x.rows, COUNTED_ROWS);
+  if (rows === 0) return 0;
   const some: Matrix = { rows, columns: x.columns, data: x.data.subarray(0, rows * x.columns) };
   const offsets = toDense(centred(some, columnMoments(some).mean));
   const { values } = symmetricEigen(plainProduct(offsets, offsets, { transposeA: true }));

@@ -8,12 +8,15 @@ import { type Columns, type NamedLabels, pickInts, rowsOnSide } from './columns.
 import type { DirectionFamily, DoseResponse } from './figures.ts';
 import { doseResponseOf } from './mode-figure.ts';
 import {
+  agreeingOn,
   firstOf,
   judgeMode,
   MODE_FAMILIES,
   type ModeBases,
   type ModeJudgement,
+  mayAct,
   modeBases,
+  pushAgreeing,
   pushAll,
   shareOf,
 } from './mode-push.ts';
@@ -31,6 +34,9 @@ export const SHOWN_DOSES: readonly number[] = [-1, 0.5, 1, 1.5, 2];
 /** Bases on which candidates are compared, and on which null directions are run. */
 const SELECT_BASES = 60;
 const NULL_BASES = 100;
+/** Rows in which the goals agree, on each side. */
+const SELECT_AGREEING = 40;
+const TEST_AGREEING = 200;
 /** Contexts with more values than this are no modes. */
 const MAX_VALUES = 4;
 
@@ -55,7 +61,8 @@ export type ModeResult = {
   readonly bases: ModeBases;
   readonly judgement: ModeJudgement;
   readonly nulls: readonly NullComparison[];
-  readonly figure: DoseResponse;
+  /** Absent where nothing was pushed but an input changed. */
+  readonly figure?: DoseResponse;
 };
 
 /** One push per context variable and pair of its values; the hook and the dose are chosen on select rows, the test rows are read once. */
@@ -112,19 +119,26 @@ async function oneMode(
         return [...directionsOf(meanCodes(x, pickInts(values, fit), classes), moves).data];
       }),
     );
-  let best: { site: Place; dose: number; vector: Float64Array; turned: number; effect: number } | undefined;
+  const calm = here(agreeingOn(columns, 'select', columns.rows)).subarray(0, SELECT_AGREEING);
+  const agreeing = here(agreeingOn(columns, 'test', columns.rows)).subarray(0, TEST_AGREEING);
+  let best:
+    | {
+        site: Place;
+        dose: number;
+        vector: Float64Array;
+        turned: number;
+        effect: number;
+      }
+    | undefined;
   for (const hook of inputs.chain) {
     const site = { hook, position: request.positions };
     const vector = gapAt(hook);
     if (vector.every((value) => value === 0)) continue;
-    const outcomes = await pushAll(
-      request,
-      site,
-      select,
-      CONTEXT_DOSES.map((dose) => ({ vector, dose })),
-    );
+    const pushes = CONTEXT_DOSES.map((dose) => ({ vector, dose }));
+    const outcomes = await pushAll(request, site, select, pushes);
+    const elsewhere = await pushAgreeing(request, site, calm, pushes);
     for (const [d, outcome] of outcomes.entries()) {
-      const turned = shareOf(outcome.turned);
+      const turned = shareOf(outcome.turned) - shareOf(elsewhere[d]!.marks);
       const effect = outcome.effects.reduce((sum, value) => sum + value, 0) / outcome.effects.length;
       if (best === undefined || turned > best.turned || (turned === best.turned && effect > best.effect))
         best = { site, dose: CONTEXT_DOSES[d]!, vector, turned, effect };
@@ -136,6 +150,9 @@ async function oneMode(
   const some = firstOf(test, NULL_BASES);
   const [observed] = await pushAll(request, site, some, [{ vector, dose }]);
   const statistic = shareOf(observed!.turned);
+  const [outcome] = await pushAll(request, site, test, [{ vector, dose }]);
+  const [calmly] = await pushAgreeing(request, site, agreeing, [{ vector, dose }]);
+  const families = mayAct(outcome!, test.groups, calmly!) ? FAMILIES : [];
   const width = vector.length / request.positions.length;
   const places = await Promise.all(
     request.positions.map(async (position, p) => {
@@ -156,7 +173,7 @@ async function oneMode(
   );
   const nulls: NullComparison[] = [];
   const pValues: (number | undefined)[] = [];
-  for (const family of FAMILIES) {
+  for (const family of families) {
     // A position at which nothing varies is not pushed, and has no covariance to draw with.
     const draws = places.map(({ length, source }) =>
       length[0] === 0 ? undefined : { length, draw: familyCodes(source, family) },
@@ -183,10 +200,17 @@ async function oneMode(
       request,
       site,
       some,
-      Array.from({ length: request.randomDirections }, (_, i) => ({ dose, vector: drawn(i) })),
+      Array.from({ length: request.randomDirections }, (_, i) => ({
+        dose,
+        vector: drawn(i),
+      })),
     );
     const shares = Float64Array.from(outcomes, ({ turned }) => shareOf(turned));
-    const pValue = permutationPValue({ observed: statistic, values: shares, alternative: 'greater' });
+    const pValue = permutationPValue({
+      observed: statistic,
+      values: shares,
+      alternative: 'greater',
+    });
     pValues.push(pValue);
     nulls.push(familyNull(family, shares, pValue));
   }
@@ -196,9 +220,9 @@ async function oneMode(
     test,
     [...new Set([...SHOWN_DOSES, dose])].sort((a, b) => a - b).map((value) => ({ vector, dose: value })),
   );
-  const [outcome] = await pushAll(request, site, test, [{ vector, dose }]);
   const judgement = judgeMode({
     outcome: outcome!,
+    agreeing: calmly!,
     groups: test.groups,
     choices: columns.choices.length,
     pValues,

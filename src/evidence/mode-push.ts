@@ -3,11 +3,18 @@ import { type Matrix, takeRows } from '../core/matrix.ts';
 import type { Random } from '../core/random.ts';
 import type { Dense } from '../linalg/dense.ts';
 import type { CausalInputs } from './causal-side.ts';
-import { type Columns, denseGroups, isDecisionState } from './columns.ts';
+import { type Columns, denseGroups, isDecisionState, rowsOnSide } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import { regularisedBeta } from './distribution-beta.ts';
 import type { DirectionFamily } from './figures.ts';
 import { wilsonInterval } from './metric-proportion.ts';
+import {
+  agreementRows,
+  BEYOND_AGREEMENT,
+  beyondAgreement,
+  changedChoices,
+  type Marks,
+} from './mode-specific.ts';
 import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
 import type { Interval } from './resample-interval.ts';
 import { type Place, pushMany } from './steering-push.ts';
@@ -118,9 +125,55 @@ export async function pushAll(
     request.inputs,
     site,
     bases.rows,
-    pushes.map(({ vector, dose }) => ({ dose, directions: repeated(vector, bases.rows.length) })),
+    pushes.map(({ vector, dose }) => ({
+      dose,
+      directions: repeated(vector, bases.rows.length),
+    })),
   );
   return after.map((one) => modeOutcome(request.columns, bases, one));
+}
+
+/** Rows of one side on which the goals agree and the model does as both say, at most `count`. */
+export function agreeingOn(columns: Columns, side: 'select' | 'test', count: number): Int32Array {
+  const rows = [columns.apart, columns.train].flatMap((set) => [...rowsOnSide(columns, side, set)]);
+  return agreementRows(columns, Int32Array.from(rows)).subarray(0, count);
+}
+
+/** What the same pushes change on rows in which the goals agree, one each. */
+export async function pushAgreeing(
+  request: { readonly columns: Columns; readonly inputs: CausalInputs },
+  site: Place,
+  rows: Int32Array,
+  pushes: readonly { readonly vector: Float64Array; readonly dose: number }[],
+): Promise<Marks[]> {
+  const { groups } = denseGroups(request.columns, rows);
+  if (rows.length === 0) return pushes.map(() => ({ marks: new Uint8Array(0), groups }));
+  const after = await pushMany(
+    request.inputs,
+    site,
+    rows,
+    pushes.map(({ vector, dose }) => ({
+      dose,
+      directions: repeated(vector, rows.length),
+    })),
+  );
+  return after.map((one) => ({
+    marks: changedChoices(request.columns, rows, one),
+    groups,
+  }));
+}
+
+/** Whether the numbers of a push leave room for a mode; where not, its nulls decide nothing and need not be run. */
+export function mayAct(outcome: ModeOutcome, groups: Int32Array, agreeing: Marks): boolean {
+  const successes = outcome.turned.reduce((sum, mark) => sum + mark, 0);
+  const turned = wilsonInterval({ successes, trials: outcome.turned.length });
+  const beyond = beyondAgreement({ marks: outcome.turned, groups }, agreeing);
+  return (
+    turned.state === 'measured' &&
+    turned.low > MODE.least &&
+    beyond.state === 'measured' &&
+    beyond.low > BEYOND_AGREEMENT
+  );
 }
 
 function repeated(vector: Float64Array, rows: number): Dense {
@@ -140,14 +193,19 @@ export type ModeJudgement = {
   /** Share of the changed choices that turned to the proxy's action, and the chance of so many if they had changed at random. */
   readonly specific: number | undefined;
   readonly specificP: number | undefined;
+  /** Share of choices that turn where the goals part, minus the share that changes where they agree. */
+  readonly beyond: Interval;
 };
 
 /**
- * `acts-elsewhere`: enough choices turn to the proxy's action, they are most of those that change and more than chance among the other
- * actions explains, the effect lies beyond the margin, and beyond every null (`pValues`). `silent`: hardly any turns.
+ * `acts-elsewhere`: enough choices turn to the proxy's action, far more than change at all where the goals agree, they are most of those
+ * that change and more than chance among the other actions explains, the effect lies beyond the margin, and beyond every null
+ * (`pValues`). `silent`: hardly any turns.
  */
 export function judgeMode(request: {
   readonly outcome: ModeOutcome;
+  /** What the same push changes on rows in which the goals agree. */
+  readonly agreeing: Marks;
   readonly groups: Int32Array;
   readonly choices: number;
   readonly pValues: readonly (number | undefined)[];
@@ -172,7 +230,8 @@ export function judgeMode(request: {
     changedCount === 0
       ? undefined
       : upperTail(turnedCount, changedCount, 1 / Math.max(1, request.choices - 1));
-  const beyond = request.pValues.length > 0 && request.pValues.every((p) => p !== undefined && p <= alpha);
+  const nulls = request.pValues.length > 0 && request.pValues.every((p) => p !== undefined && p <= alpha);
+  const beyond = beyondAgreement({ marks: outcome.turned, groups }, request.agreeing);
   const acts =
     new Set(groups).size >= CRITERIA.minCausalGroups &&
     turned.state === 'measured' &&
@@ -182,7 +241,9 @@ export function judgeMode(request: {
     specific !== undefined &&
     specific >= MODE.specific &&
     (request.choices === 2 || (specificP !== undefined && specificP <= alpha)) &&
-    beyond;
+    beyond.state === 'measured' &&
+    beyond.low > BEYOND_AGREEMENT &&
+    nulls;
   const silent =
     new Set(groups).size >= CRITERIA.minCausalGroups &&
     turned.state === 'measured' &&
@@ -193,6 +254,7 @@ export function judgeMode(request: {
     effect,
     specific,
     specificP,
+    beyond,
   };
 }
 

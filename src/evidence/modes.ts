@@ -10,6 +10,7 @@ import type { DoseResponse, StratumEffect } from './figures.ts';
 import { contextModes, type ModeResult } from './mode-context.ts';
 import { MODE } from './mode-push.ts';
 import { searchMode } from './mode-search.ts';
+import { triggerMode } from './mode-trigger.ts';
 import type { Goal, Sides } from './reading.ts';
 import type { Statistic } from './rung.ts';
 import { estimateOf, intervalPart, stateOf } from './statistic.ts';
@@ -54,13 +55,19 @@ export async function modes(request: ModesRequest): Promise<ModesResult> {
     return { ...nothing, strata, finding: { state: 'not-run', how: undefined } };
   const contexts = await contextModes({ ...known, random: request.random.fork('contexts') });
   const acting = contexts.some(({ judgement }) => judgement.state === 'acts-elsewhere');
-  const search = acting ? undefined : await searchMode({ ...known, random: request.random.fork('search') });
-  const tried = [...contexts, ...(search === undefined ? [] : [search])];
+  const trigger = acting
+    ? undefined
+    : await triggerMode({ ...known, random: request.random.fork('trigger') });
+  const search =
+    acting || trigger?.judgement.state === 'acts-elsewhere'
+      ? undefined
+      : await searchMode({ ...known, random: request.random.fork('search') });
+  const tried = [...contexts, trigger, search].filter((one) => one !== undefined);
   return {
     strata,
     statistics: tried.flatMap((result) => statisticsOf(result, request.alpha)),
-    doses: tried.map(({ figure }) => figure),
-    finding: findingOf(contexts, search),
+    doses: tried.flatMap(({ figure }) => (figure === undefined ? [] : [figure])),
+    finding: findingOf(contexts, search, trigger),
   };
 }
 
@@ -85,10 +92,16 @@ function actsInOneContext(strata: readonly StratumEffect[]): boolean {
   );
 }
 
-function findingOf(contexts: readonly ModeResult[], search: ModeResult | undefined): ModeFinding {
+function findingOf(
+  contexts: readonly ModeResult[],
+  search: ModeResult | undefined,
+  trigger: ModeResult | undefined,
+): ModeFinding {
   if (contexts.some(({ judgement }) => judgement.state === 'acts-elsewhere'))
     return { state: 'acts-elsewhere', how: 'mode-steering' };
-  if (search?.judgement.state === 'acts-elsewhere') return { state: 'acts-elsewhere', how: 'search' };
+  if ([search, trigger].some((one) => one?.judgement.state === 'acts-elsewhere'))
+    return { state: 'acts-elsewhere', how: 'search' };
+  // A token that disturbs says nothing of another mode: what stays open or silent is for the pushes to say.
   const tried = [...contexts, ...(search === undefined ? [] : [search])];
   if (tried.length === 0) return { state: 'not-run', how: undefined };
   return {

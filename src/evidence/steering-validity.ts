@@ -151,7 +151,7 @@ export async function sideEffectsOf(request: {
       entropy: measured(entropy),
       neutralShift:
         neutralShift === undefined
-          ? undefinedBecause('the data name no irrelevant variable')
+          ? undefinedBecause('the data name no irrelevant variable, or the goals leave it no direction')
           : measured(neutralShift),
       distance: measured(distance),
     },

@@ -243,9 +243,9 @@ function claimsOf(
         'mode-steering':
           'Pushed from one context towards the other, the model turns from the intended goal to the proxy.',
         search:
-          'Pushed along a direction in which inputs differ, the model turns from the intended goal to the proxy.',
+          'Pushed along a direction in which inputs differ, or shown a token that tells neither goal, the model turns from the intended goal to the proxy.',
       }[findings.mode.how ?? 'search'],
-      [...statistics.keys()].filter((id) => id.startsWith('L6.mode.')),
+      [...statistics.keys()].filter((id) => /^L6\.(mode|search)\./.test(id)),
     );
   }
   if (decision.pursues === 'mixture') {

@@ -1,5 +1,6 @@
 /** @file pipeline: opens a model, runs it on its data and lays out what the ladder reads; judges nothing. */
 
+import { logProbabilities } from '../behavior/choices.ts';
 import type { ForwardResult } from '../capture/run-forward.ts';
 import { twinOf } from '../capture/twin-of.ts';
 import type { DataSet } from '../core/data-set.ts';
@@ -206,6 +207,7 @@ async function causalInputs(request: {
   const test = await causalSide({ ...request, dataSet, side: 'test' });
   const heldOut = await causalSide({ ...request, dataSet, side: 'held-out' });
   if (select === null || test === null) return undefined;
+  const substitution = substitutionOf(request);
   return {
     runIntervened: request.editing.run,
     observeIntervened: request.editing.observe,
@@ -216,6 +218,34 @@ async function causalInputs(request: {
     select,
     test,
     ...(heldOut === null ? {} : { heldOut }),
+    ...(substitution === undefined ? {} : { substitution }),
+  };
+}
+
+/** Examples with one token exchanged; undefined unless all are token rows of one length over a vocabulary whose size the model shows. */
+function substitutionOf(request: {
+  readonly mapped: MappedModel;
+  readonly columns: ReturnType<typeof columnsOf>;
+  readonly settings: ResolvedSettings;
+  readonly control: RunControl;
+}): CausalInputs['substitution'] {
+  const { mapped, columns, settings, control } = request;
+  const { examples, inputs } = mapped.dataSet;
+  const vocabulary = inputs.tokens === undefined ? undefined : mapped.model.vocabularyOf(inputs.tokens);
+  if (columns.tokens === null || vocabulary === undefined) return undefined;
+  const own = examples.map(({ input }) => (input.kind === 'tokens' ? input : undefined));
+  return {
+    vocabulary,
+    run: async ({ rows, position, tokens }) => {
+      const changed = Array.from(rows, (row, i) => {
+        const input = own[row]!;
+        return { ...input, tokens: input.tokens.with(position, tokens[i]!) };
+      });
+      const result = await runMapped(mapped, captureRequest(mapped, changed, [], [], settings), {
+        signal: control.signal,
+      });
+      return logProbabilities(result.choiceLogits!);
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import { findCausalSite } from '../../src/evidence/causal-site.ts';
 import type { Columns } from '../../src/evidence/columns.ts';
 import { judgeMode, type ModeOutcome, modeBases, modeOutcome } from '../../src/evidence/mode-push.ts';
+import type { Marks } from '../../src/evidence/mode-specific.ts';
 import { type ModesResult, modes } from '../../src/evidence/modes.ts';
 import { sidesOf } from '../../src/evidence/reading.ts';
 import { type Linalg, openLinalg } from '../../src/linalg/linalg.ts';
@@ -100,9 +101,18 @@ describe('the rule for a push', () => {
     turned: Uint8Array.from({ length: 100 }, (_, i) => (i < turned ? 1 : 0)),
     changed: Uint8Array.from({ length: 100 }, (_, i) => (i < changed ? 1 : 0)),
   });
-  const state = (outcome: ModeOutcome, pValues: (number | undefined)[] = [0.01, 0.02]): string =>
+  const agreeingOf = (changed: number): Marks => ({
+    marks: Uint8Array.from({ length: 100 }, (_, i) => (i < changed ? 1 : 0)),
+    groups,
+  });
+  const state = (
+    outcome: ModeOutcome,
+    pValues: (number | undefined)[] = [0.01, 0.02],
+    agreeing: Marks = agreeingOf(0),
+  ): string =>
     judgeMode({
       outcome,
+      agreeing,
       groups,
       choices: 5,
       pValues,
@@ -120,6 +130,14 @@ describe('the rule for a push', () => {
     expect(state(outcomeOf(25, 100))).toBe('unclear');
     expect(state(outcomeOf(8, 8))).toBe('unclear');
     expect(state(outcomeOf(0, 40))).toBe('silent');
+  });
+
+  it('asks that choices stay where the goals agree, and for rows that show it', () => {
+    expect(state(outcomeOf(60, 70), [0.01], agreeingOf(20))).toBe('acts-elsewhere');
+    expect(state(outcomeOf(60, 70), [0.01], agreeingOf(40))).toBe('unclear');
+    expect(state(outcomeOf(100, 100), [0.01], agreeingOf(100))).toBe('unclear');
+    const none = { marks: new Uint8Array(0), groups: new Int32Array(0) };
+    expect(state(outcomeOf(100, 100), [0.01], none)).toBe('unclear');
   });
 
   it('counts as a turn only what becomes the proxy and was the intended goal', () => {

@@ -56,7 +56,7 @@ describe.skipIf(SKIP_BROWSER)('the report in a browser', () => {
         buttons: element.querySelectorAll('.downloads button').length,
       })),
     );
-    expect(figures.length).toBe(8);
+    expect(figures.length).toBe(14);
     for (const { drawn, title, finding, table, buttons } of figures) {
       expect(drawn, title).toBe(true);
       expect(title).not.toBe('');
