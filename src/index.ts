@@ -60,6 +60,7 @@ export { type LinearProbe, predict, scoreProbe, scoreProbes } from './probe/line
 export { fitLogistic } from './probe/logistic.ts';
 export { fitLogisticPath } from './probe/logistic-path.ts';
 export { fitMassMean } from './probe/mass-mean.ts';
+export { fitMlp, type MlpProbe, scoreMlp } from './probe/mlp.ts';
 export { joinPairs, type PairedRows, pairDifferences } from './probe/pairs.ts';
 export { type ProbeOrigin, type SavedProbe, scoreSaved } from './probe/probe-file.ts';
 export { fitRegression } from './probe/regression.ts';
