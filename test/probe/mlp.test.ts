@@ -73,8 +73,8 @@ describe('a network probe', () => {
       Array.from({ length: 120 }, (_, i) => (i % 2 === 0 ? 0 : 2)),
       4,
     );
-    const fit = () => fitMlp(trainOn(x), [labels], { linalg, random: seededRandom(3), hidden: 4 });
-    const [[a], [b]] = [await fit(), await fit()];
+    const seeded = () => fitMlp(trainOn(x), [labels], { linalg, random: seededRandom(3), hidden: 4 });
+    const [[a], [b]] = [await seeded(), await seeded()];
     expect(a!.parameters).toEqual(b!.parameters);
     const named = new Set(predict(await scoreMlp(a!, x, linalg)));
     for (const label of named) expect([0, 2]).toContain(label);
