@@ -59,8 +59,8 @@ async function digestIn(where: string): Promise<string> {
 beforeAll(async () => {
   const dataSet = gridEnvironment.makeExamples({
     seed: 'interrupted',
-    trainGroups: 500,
-    apartGroups: 1500,
+    trainGroups: 400,
+    apartGroups: 1000,
     variants: 3,
   });
   for (const place of [undisturbed, folder]) {
