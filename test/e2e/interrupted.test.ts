@@ -176,7 +176,7 @@ describe('kill -9', () => {
 });
 
 describe('Ctrl+C', () => {
-  it.each(['read data', 'capture', 'probes'])(
+  it.each(['capture', 'probes'])(
     'after the stage "%s" ends with 130 and prints the command that goes on',
     async (stage) => {
       restoreEarlierRun();
