@@ -116,7 +116,7 @@ function binaryStep(type: Precision): ModelSpec {
       node('Gemm', 'residual x', 'gradient', { transA: 1 }),
       node('Cast', 'residual', 'residual_wide', toFloat64),
       node('ReduceSum', 'residual_wide rows_axis', 'bias_gradient', { keepdims: 0 }),
-      ...softplus(type),
+      ...SOFTPLUS,
       node('Mul', 's s', 'counted'),
       node('Mul', 'loss_each counted', 'loss_counted'),
       node('Cast', 'loss_counted', 'loss_wide', toFloat64),
@@ -125,19 +125,26 @@ function binaryStep(type: Precision): ModelSpec {
   };
 }
 
-/** loss_each = softplus(against). ONNX Runtime has Softplus for float32 only; in 64 bits max(u, 0) + log(1 + exp(-|u|)) will do. */
-function softplus(type: Precision): NodeSpec[] {
-  if (type === 'float32') return [node('Softplus', 'against', 'loss_each')];
-  return [
-    node('Relu', 'against', 'at_least'),
-    node('Abs', 'against', 'size'),
-    node('Neg', 'size', 'minus_size'),
-    node('Exp', 'minus_size', 'decay'),
-    node('Add', 'decay one', 'decay_plus_one'),
-    node('Log', 'decay_plus_one', 'rest'),
-    node('Add', 'at_least rest', 'loss_each'),
-  ];
-}
+/**
+ * loss_each = softplus(against) = max(u, 0) + log(1 + e), e = exp(-|u|), where log(1 + e) is log(y) e / (y - 1) at the rounded y = 1 + e (Kahan;
+ * Goldberg 1991, theorem 4), which keeps its relative accuracy where e is small. ONNX Runtime's own Softplus is for float32 only,
+ * and one number at a time: 25 ms for 4 million against 12.
+ */
+const SOFTPLUS: readonly NodeSpec[] = [
+  node('Relu', 'against', 'at_least'),
+  node('Abs', 'against', 'size'),
+  node('Neg', 'size', 'minus_size'),
+  node('Exp', 'minus_size', 'decay'),
+  node('Add', 'decay one', 'decay_plus_one'),
+  node('Log', 'decay_plus_one', 'log_rounded'),
+  node('Sub', 'decay_plus_one one', 'decay_rounded'),
+  node('Div', 'decay decay_rounded', 'correction'),
+  node('Mul', 'log_rounded correction', 'corrected'),
+  // Where 1 + e rounds to 1 the quotient is no number, and the logarithm is e.
+  node('Equal', 'decay_plus_one one', 'lost'),
+  node('Where', 'lost decay corrected', 'rest'),
+  node('Add', 'at_least rest', 'loss_each'),
+];
 
 /** Softmax over each task's own logits: `shape` is [rows, tasks, classes]; a task's all-zero target leaves the row out. */
 function multinomialStep(type: Precision): ModelSpec {

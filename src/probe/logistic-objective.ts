@@ -1,11 +1,12 @@
 /** @file probe: the penalised log loss of many logistic regressions, in coordinates where it is nearly round. */
 import type { Matrix } from '../core/matrix.ts';
 import type { CrossEntropyTargets, Numbers, Table } from '../linalg/cross-entropy.ts';
-import { type Dense, plainProduct, toMatrix } from '../linalg/dense.ts';
+import { type Dense, plainProduct, toDense, toMatrix } from '../linalg/dense.ts';
 import { cholesky, invertLower } from '../linalg/factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { mustBeFinite } from '../linalg/moments.ts';
 import type { EvaluateTogether, Evaluation } from './descent.ts';
+import type { SharedTask } from './shared-rows.ts';
 import type { FitTask } from './tasks.ts';
 
 /**
@@ -16,11 +17,6 @@ import type { FitTask } from './tasks.ts';
 export type Whitening = {
   /** L^-1 [width, width], or undefined when the weights are used as they are. */
   readonly inverse: { readonly wide: Dense; readonly rounded: Matrix } | undefined;
-  /** Weights [logits * width] and biases [logits] at a point. */
-  toWeights(
-    point: Float64Array,
-    logits: number,
-  ): { readonly weights: Float64Array; readonly bias: Float64Array };
 };
 
 /** Above this width a factorisation costs seconds and is left out; the minimum is the same. */
@@ -32,63 +28,77 @@ const WHITEN_LIMIT = 1024;
  * and 74 for 6 classes of 3,000 rows of width 128 that overlap.
  */
 const FLOOR = { two: 1e-6, more: 5e-3 };
+/**
+ * A Gram matrix summed in 32 bits is off by about 3e-6 of its mean diagonal (20,000 rows of width 768); where what is added to the diagonal
+ * is less than this share of it, the sum is made again in 64 bits. It costs three times as much.
+ */
+const ROUNDED_LIMIT = 1e-4;
 /** Curvature by the bias is at most 1/4: bias = 2 p. */
 const BIAS_SCALE = 2;
 
 /** Penalties within this factor share a whitening: a factorisation costs more than the rounds that a slightly wrong one adds. */
 const SHARED_FACTOR = 100;
 
-/** The whitening for each penalty and centred rows z [n, width], from one Gram matrix. Throws `NON_FINITE`. */
+/** The whitening for each penalty and centred rows z [n, width], from one Gram matrix; a task uses about `rows` of them. Throws `NON_FINITE`. */
 export async function whitenings(
   z: Matrix,
   penalties: readonly number[],
-  { linalg, classes }: { readonly linalg: Linalg; readonly classes: 'two' | 'more' },
+  {
+    linalg,
+    classes,
+    rows,
+  }: { readonly linalg: Linalg; readonly classes: 'two' | 'more'; readonly rows: number },
 ): Promise<ReadonlyMap<number, Whitening>> {
   const distinct = [...new Set(penalties)].sort((a, b) => a - b);
   if (z.columns > WHITEN_LIMIT) {
-    const plain = makeWhitening(z.columns, undefined);
+    const plain = { inverse: undefined };
     return new Map(distinct.map((penalty) => [penalty, plain]));
   }
-  const gram = await linalg.gram(z);
-  mustBeFinite(gram.data, 'the Gram matrix');
+  const floor = FLOOR[classes];
+  const bound = await curvatureBound(z, { linalg, floor, added: distinct[0]! / rows });
   const found = new Map<number, Whitening>();
   for (let from = 0; from < distinct.length; ) {
     const lowest = distinct[from]!;
     const alike = distinct.filter((penalty) => penalty >= lowest && penalty <= SHARED_FACTOR * lowest);
     const highest = alike.at(-1)!;
     const middle = highest === lowest ? lowest : Math.sqrt(lowest * highest);
-    const shared = whitening(gram, { rows: z.rows, penalty: middle, floor: FLOOR[classes] });
+    const shared = whitening(bound, { added: middle / rows, floor });
     for (const penalty of alike) found.set(penalty, shared);
     from += alike.length;
   }
   return found;
 }
 
-function whitening(
-  gram: Dense,
-  { rows, penalty, floor }: { readonly rows: number; readonly penalty: number; readonly floor: number },
-): Whitening {
-  const width = gram.rows;
-  const bound = gram.data.map((value) => value / (4 * rows));
-  let trace = 0;
-  for (let j = 0; j < width; j++) trace += bound[j * width + j]!;
-  const added = penalty / rows + (trace === 0 ? 1 : (floor * trace) / width);
-  for (let j = 0; j < width; j++) bound[j * width + j]! += added;
-  const wide = invertLower(cholesky({ rows: width, columns: width, data: bound }).lower);
-  return makeWhitening(width, { wide, rounded: toMatrix(wide) });
+/** C / 4 [width, width]; only the lower triangle need be exact. */
+async function curvatureBound(
+  z: Matrix,
+  { linalg, floor, added }: { readonly linalg: Linalg; readonly floor: number; readonly added: number },
+): Promise<Dense> {
+  const part = 1 / (4 * z.rows);
+  const quick = toDense(await linalg.multiply(z, z, { transposeA: true }));
+  const rounded = floor + added / (part * meanDiagonal(quick)) < ROUNDED_LIMIT;
+  const gram = rounded ? await linalg.gram(z) : quick;
+  mustBeFinite(gram.data, 'the Gram matrix');
+  return { ...gram, data: gram.data.map((value) => value * part) };
 }
 
-function makeWhitening(width: number, inverse: Whitening['inverse']): Whitening {
-  return {
-    inverse,
-    toWeights(point, logits) {
-      const raw = { rows: logits, columns: width, data: point.slice(0, logits * width) };
-      return {
-        weights: inverse === undefined ? raw.data : plainProduct(raw, inverse.wide).data,
-        bias: point.slice(logits * width).map((value) => BIAS_SCALE * value),
-      };
-    },
-  };
+function meanDiagonal({ rows, data }: Dense): number {
+  let trace = 0;
+  for (let j = 0; j < rows; j++) trace += data[j * rows + j]!;
+  return trace / rows;
+}
+
+function whitening(
+  curvature: Dense,
+  { added, floor }: { readonly added: number; readonly floor: number },
+): Whitening {
+  const width = curvature.rows;
+  const data = Float64Array.from(curvature.data);
+  const mean = meanDiagonal(curvature);
+  const more = added + (mean === 0 ? 1 : floor * mean);
+  for (let j = 0; j < width; j++) data[j * width + j]! += more;
+  const wide = invertLower(cholesky({ ...curvature, data }).lower);
+  return { inverse: { wide, rounded: toMatrix(wide) } };
 }
 
 /** Logits of a task: two classes share one. */
@@ -99,7 +109,8 @@ export function logitsOf(task: FitTask): number {
 /** No weights, and the biases that give each class its share of the rows: where a fit with an infinite penalty ends. */
 export function startingPoint(task: FitTask, width: number): Float64Array {
   const logits = logitsOf(task);
-  const shares = task.counts.map((count) => Math.log(count / task.values.length));
+  const total = task.counts.reduce((sum, count) => sum + count, 0);
+  const shares = task.counts.map((count) => Math.log(count / total));
   const base = logits === 1 ? shares[0]! : shares.reduce((sum, share) => sum + share, 0) / logits;
   const point = new Float64Array(logits * (width + 1));
   for (let c = 0; c < logits; c++)
@@ -108,7 +119,7 @@ export function startingPoint(task: FitTask, width: number): Float64Array {
 }
 
 /** One variable under one penalty: a column of the products, or one per class. */
-export type LogisticTask = FitTask & { readonly penalty: number; readonly white: Whitening };
+export type LogisticTask = SharedTask & { readonly penalty: number; readonly white: Whitening };
 
 export type LogisticProblem<T extends Numbers> = {
   /** Centred rows [n, width]; the objective is computed in their precision. */
@@ -152,9 +163,12 @@ export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>
     const step = await linalg.crossEntropy({ x: z, weights, bias, targets: packed.targets });
     const slopes = { ...weights, data: zeros(rows * width) };
     packed.indices.forEach((index, place) => {
-      const { penalty } = tasks[index]!;
-      for (let i = place * logits * width; i < (place + 1) * logits * width; i++) {
-        slopes.data[i] = (step.gradient.data[i]! + penalty * weights.data[i]!) / z.rows;
+      const { penalty, rows, spread } = tasks[index]!;
+      const from = place * logits * width;
+      for (let i = 0; i < logits * width; i++) {
+        const unit = spread?.[i % width] ?? 1;
+        const pull = penalty * unit * unit * weights.data[from + i]!;
+        slopes.data[from + i] = (step.gradient.data[from + i]! + pull) / rows;
       }
     });
     // Gradient by p = gradient by w, times L^-T.
@@ -168,11 +182,29 @@ export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>
         slopes: slopes.data.subarray(from, end),
         turned: turned.data.subarray(from, end),
         biasSlopes: step.biasGradient.subarray(place * logits, (place + 1) * logits),
-        penalty: tasks[index]!.penalty,
-        rows: z.rows,
+        task: tasks[index]!,
       });
     });
   };
+}
+
+/** Weights [logits * width] and biases [logits] of each task at its point, in the precision of the objective. */
+export async function weightsAt<T extends Numbers>(
+  { z, tasks, linalg }: LogisticProblem<T>,
+  points: readonly Float64Array[],
+): Promise<{ readonly weights: Numbers; readonly bias: Float64Array }[]> {
+  if (tasks.length === 0) return [];
+  const length = logitsOf(tasks[0]!) * z.columns;
+  const rows = (tasks.length * length) / z.columns;
+  const coordinates = { rows, columns: z.columns, data: zerosLike(z.data, tasks.length * length) };
+  points.forEach((point, t) => {
+    coordinates.data.set(point.subarray(0, length), t * length);
+  });
+  const { data } = await turnEach(coordinates, placesByWhitening(tasks), false, linalg);
+  return points.map((point, t) => ({
+    weights: data.subarray(t * length, (t + 1) * length),
+    bias: point.slice(length).map((value) => BIAS_SCALE * value),
+  }));
 }
 
 function zerosLike<T extends Numbers>(like: T, length: number): T {
@@ -236,45 +268,54 @@ type TaskValues = {
   readonly slopes: Numbers;
   readonly turned: Numbers;
   readonly biasSlopes: Float64Array;
-  readonly penalty: number;
-  readonly rows: number;
+  readonly task: LogisticTask;
 };
 
-function evaluationOf({ loss, weights, slopes, turned, biasSlopes, penalty, rows }: TaskValues): Evaluation {
+function evaluationOf({ loss, weights, slopes, turned, biasSlopes, task }: TaskValues): Evaluation {
+  const { penalty, rows, spread } = task;
   const gradient = new Float64Array(turned.length + biasSlopes.length);
   gradient.set(turned);
-  let gradientNorm = 0;
-  for (const slope of slopes) gradientNorm = Math.max(gradientNorm, Math.abs(slope));
+  // Weights and slopes in the units of the task's own rows, in which its penalty counts.
+  let [squares, slopeSquares, gradientNorm] = [0, 0, 0];
+  for (let i = 0; i < weights.length; i++) {
+    const unit = spread === undefined ? 1 : spread[i % spread.length]!;
+    const slope = slopes[i]! / unit;
+    squares += (weights[i]! * unit) ** 2;
+    slopeSquares += slope * slope;
+    gradientNorm = Math.max(gradientNorm, Math.abs(slope));
+  }
   biasSlopes.forEach((slope, c) => {
     gradient[turned.length + c] = (BIAS_SCALE * slope) / rows;
     gradientNorm = Math.max(gradientNorm, Math.abs(slope) / rows);
   });
   return {
-    value: (loss + (penalty / 2) * squareSum(weights)) / rows,
+    value: (loss + (penalty / 2) * squares) / rows,
     gradient,
     gradientNorm,
     // The objective curves by penalty / n at least along every weight: f - min f <= |slope|^2 / (2 penalty / n).
-    excessBound: penalty === 0 ? undefined : (rows * squareSum(slopes)) / (2 * penalty),
+    excessBound: penalty === 0 ? undefined : (rows * slopeSquares) / (2 * penalty),
   };
-}
-
-function squareSum(values: Numbers): number {
-  let sum = 0;
-  for (const value of values) sum += value * value;
-  return sum;
 }
 
 function targetsOf(rows: number, tasks: readonly FitTask[]): CrossEntropyTargets {
   const classes = tasks[0]!.present.length;
   const columns = classes === 2 ? tasks.length : tasks.length * classes;
   const table = { rows, columns, data: new Float32Array(rows * columns) };
-  tasks.forEach((task, t) => {
-    const place = new Map(task.present.map((label, c) => [label, c]));
-    for (let i = 0; i < rows; i++) {
-      const c = place.get(task.values[i]!)!;
+  const places = tasks.map((task) => {
+    const place = new Int32Array(task.labels.classes);
+    task.present.forEach((label, c) => {
+      place[label] = c;
+    });
+    return place;
+  });
+  for (let i = 0; i < rows; i++) {
+    for (let t = 0; t < tasks.length; t++) {
+      const label = tasks[t]!.values[i]!;
+      if (label === -1) continue;
+      const c = places[t]![label]!;
       if (classes === 2) table.data[i * columns + t] = c === 1 ? -1 : 1;
       else table.data[i * columns + t * classes + c] = 1;
     }
-  });
+  }
   return classes === 2 ? { kind: 'binary', signs: table } : { kind: 'multinomial', classes, oneHot: table };
 }

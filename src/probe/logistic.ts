@@ -6,7 +6,7 @@ import type { ClassLabels, TrainSplit } from '../core/split.ts';
 import type { Numbers, Table } from '../linalg/cross-entropy.ts';
 import { dense, toDense } from '../linalg/dense.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { type ColumnMoments, centred, columnMoments, standardised } from '../linalg/moments.ts';
+import type { ColumnMoments } from '../linalg/moments.ts';
 import { type DescentResult, type DescentState, minimiseTogether } from './descent.ts';
 import { assembleProbe, type LinearProbe, type ProbeSettings } from './linear-probe.ts';
 import {
@@ -14,9 +14,11 @@ import {
   logisticObjective,
   logitsOf,
   startingPoint,
+  weightsAt,
   whitenings,
 } from './logistic-objective.ts';
-import { checkPenalty, type FitTask, groupTasks, rowsOfGroup } from './tasks.ts';
+import { type SharedTask, shareRows } from './shared-rows.ts';
+import { checkPenalty } from './tasks.ts';
 
 export type LogisticOptions = {
   readonly linalg: Linalg;
@@ -53,8 +55,8 @@ const BATCH_VALUES = 2 ** 25;
 const VECTORS_PER_TASK = 28;
 
 /**
- * Fits logistic probes by L-BFGS, all tasks that share their rows in the same two products a step, in 32 bits and, where rounding
- * stops that short of the optimum, on in 64. Two classes: one weight vector
+ * Fits logistic probes by L-BFGS, all tasks in the same two products a step (a label of -1 leaves a row out, so that folds go in
+ * together), in 32 bits and, where rounding stops that short of the optimum, on in 64. Two classes: one weight vector
  * (class 0 scores 0, class 1 its logit). More: one per class, softmax. The bias is not penalised. The objective and its minimum
  * are those of scikit-learn's `LogisticRegression(C = 1 / penalty)`; softmax of the scores gives the probabilities.
  *
@@ -68,14 +70,8 @@ export async function fitLogistic(
 ): Promise<LogisticFit[]> {
   const settings = resolve(options, tasks.length);
   const fits: LogisticFit[] = new Array(tasks.length);
-  for (const group of groupTasks(train, tasks)) {
-    const x = rowsOfGroup(train, group);
-    const found = columnMoments(x);
-    const moments = settings.standardise
-      ? found
-      : { ...found, deviation: found.deviation.map((d) => (d === 0 ? 0 : 1)) };
-    const z = settings.standardise ? standardised(x, moments) : centred(x, found.mean);
-    const columns = await withWhitenings(group.tasks, z, settings, options.linalg);
+  for (const { z, moments, tasks: together } of shareRows(train, tasks, settings)) {
+    const columns = await withWhitenings(together, z, settings, options.linalg);
     for (const batch of batchesOf(columns, z)) {
       await fitBatch({ z, moments, settings, linalg: options.linalg }, batch, fits);
     }
@@ -101,7 +97,7 @@ function resolve(options: LogisticOptions, tasks: number): ResolvedOptions {
 
 /** The tasks, each with its penalty and the coordinates in which it is minimised. */
 async function withWhitenings(
-  tasks: readonly FitTask[],
+  tasks: readonly SharedTask[],
   z: Matrix,
   { penalties }: ResolvedOptions,
   linalg: Linalg,
@@ -110,8 +106,9 @@ async function withWhitenings(
   for (const classes of ['two', 'more'] as const) {
     const alike = tasks.filter((task) => (task.present.length === 2) === (classes === 'two'));
     if (alike.length === 0) continue;
-    const penaltyOf = (task: FitTask): number => penalties[task.index]!;
-    const white = await whitenings(z, alike.map(penaltyOf), { linalg, classes });
+    const penaltyOf = (task: SharedTask): number => penalties[task.index]!;
+    const rows = Math.min(...alike.map((task) => task.rows));
+    const white = await whitenings(z, alike.map(penaltyOf), { linalg, classes, rows });
     for (const task of alike) {
       columns.push({ ...task, penalty: penaltyOf(task), white: white.get(penaltyOf(task))! });
     }
@@ -168,27 +165,34 @@ async function fitBatch(
   for (const [place, task] of batch.entries()) fits[task.index] = fitOf(context, task, results[place]!);
 }
 
-function minimise<T extends Numbers>(
+/** Weights [logits * width] and biases [logits] of z, and how they were reached. */
+type Minimum = DescentResult & { readonly weights: Numbers; readonly bias: Float64Array };
+
+async function minimise<T extends Numbers>(
   { settings, linalg }: FitContext,
   z: Table<T>,
   tasks: readonly LogisticTask[],
   starts: readonly Float64Array[],
   rounding: number,
-): Promise<DescentResult[]> {
-  const evaluate = logisticObjective({ z, tasks, linalg });
-  return minimiseTogether(starts, evaluate, { ...settings, rounding });
+): Promise<Minimum[]> {
+  const problem = { z, tasks, linalg };
+  const found = await minimiseTogether(starts, logisticObjective(problem), { ...settings, rounding });
+  const weights = await weightsAt(
+    problem,
+    found.map(({ point }) => point),
+  );
+  return found.map((result, place) => ({ ...result, ...weights[place]! }));
 }
 
-function fitOf({ moments, settings }: FitContext, task: LogisticTask, result: DescentResult): LogisticFit {
+function fitOf({ moments, settings }: FitContext, task: LogisticTask, result: Minimum): LogisticFit {
   const width = moments.mean.length;
   const classes = task.present.length;
   const logits = logitsOf(task);
-  const found = task.white.toWeights(result.point, logits);
   const weights = dense(classes, width);
   const bias = new Float64Array(classes);
   // Of two classes the first keeps weights and bias 0.
-  weights.data.set(found.weights, (classes - logits) * width);
-  bias.set(found.bias, classes - logits);
+  weights.data.set(result.weights, (classes - logits) * width);
+  bias.set(result.bias, classes - logits);
   const { kind, standardise, tolerance, maxIterations } = settings;
   const own: LogisticSettings = { kind, penalty: task.penalty, standardise, tolerance, maxIterations };
   return {

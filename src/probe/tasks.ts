@@ -46,11 +46,15 @@ export function groupTasks(train: TrainSplit, tasks: readonly ClassLabels[]): Ta
       group = { rows: used, tasks: [] };
       groups.set(key, group);
     }
-    group.tasks.push(
-      fitTask(labels, index, used.length === values.length ? values : used.map((i) => values[i]!)),
-    );
+    group.tasks.push(fitTask(labels, index, used.length === values.length ? values : valuesAt(values, used)));
   });
   return [...groups].map(([key, group]) => ({ key, ...group }));
+}
+
+function valuesAt(values: Int32Array, rows: Int32Array): Int32Array {
+  const out = new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) out[i] = values[rows[i]!]!;
+  return out;
 }
 
 /** The group's own rows of the training matrix; the matrix itself when the group uses all of them. */
@@ -76,9 +80,12 @@ export function valuesOnRows(rows: Int32Array, labels: ClassLabels, index: numbe
 }
 
 function labelledRows(values: Int32Array): { readonly key: string; readonly used: Int32Array } {
-  const used = Int32Array.from(values.keys()).filter((i) => values[i] !== -1);
-  const key = used.length === values.length ? 'all' : sha256(new Uint8Array(used.buffer));
-  return { key, used };
+  const used = new Int32Array(values.length);
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (values[i] !== -1) used[count++] = i;
+  if (count === values.length) return { key: 'all', used };
+  const kept = used.slice(0, count);
+  return { key: sha256(new Uint8Array(kept.buffer)), used: kept };
 }
 
 function fitTask(labels: ClassLabels, index: number, values: Int32Array): FitTask {

@@ -195,6 +195,30 @@ describe('crossEntropy', () => {
     }
   });
 
+  it('agrees with the formula, row by row, where the tasks are so many that the rows go through in parts', async () => {
+    const [rows, width, tasks] = [700, 3, 2100];
+    const x = normal('many rows', rows, width);
+    const weights = normal('many tasks', tasks, width);
+    const bias = normal('many biases', 1, tasks).data;
+    const label = (t: number, i: number): number => ((i * 7 + t) % 3) - 1;
+    const signs = matrix(rows, tasks);
+    for (let i = 0; i < rows; i++) {
+      for (let t = 0; t < tasks; t++) signs.data[i * tasks + t] = [0, 1, -1][label(t, i) + 1]!;
+    }
+    const step = await linalg.crossEntropy({ x, weights, bias, targets: { kind: 'binary', signs } });
+    for (const t of [0, 1, tasks - 1]) {
+      // The formula has a row of weights for either class; the first class keeps 0.
+      const both = matrix(2, width);
+      both.data.set(weights.data.subarray(t * width, (t + 1) * width), width);
+      const expected = naive(x, both, Float32Array.of(0, bias[t]!), (i) => label(t, i));
+      expect(step.loss[t]! / expected.loss).toBeCloseTo(1, 6);
+      expect(step.biasGradient[t]).toBeCloseTo(expected.biasGradient[1]!, 3);
+      for (let j = 0; j < width; j++) {
+        expect(step.gradient.data[t * width + j]).toBeCloseTo(expected.gradient[width + j]!, 3);
+      }
+    }
+  });
+
   it('agrees with the formula for two binary tasks at once, and stays accurate where the fit is confident', async () => {
     const [rows, width] = [60, 7];
     const x = normal('x', rows, width);

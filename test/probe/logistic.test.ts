@@ -50,6 +50,18 @@ function objectiveAt(
   return loss / rows + (penalty / (2 * rows)) * squares.reduce((sum, weight) => sum + weight * weight, 0);
 }
 
+/** 160 rows of width 5 whose spread differs from one fold of four to the next, with labels that the first feature tells in part. */
+function foldProblem(): { readonly x: Matrix; readonly labels: ClassLabels } {
+  const random = seededRandom('folds');
+  const data = Float32Array.from({ length: 160 * 5 }, (_, at) => {
+    const row = Math.floor(at / 5);
+    return random.normal() * (row % 4 === 0 ? 2 : 1) * 10 ** (at % 5) + 3;
+  });
+  const x = matrix(160, 5, data);
+  const values = Array.from({ length: 160 }, (_, i) => (data[i * 5]! - 3 + random.normal() > 0 ? 1 : 0));
+  return { x, labels: labelsOf(values, 2) };
+}
+
 describe('logistic fits', () => {
   it("reach scikit-learn's optimum, binary and multinomial, standardised and raw, at every penalty", async () => {
     for (const name of NAMES) {
@@ -128,6 +140,42 @@ describe('logistic fits', () => {
     expect(await fitLogistic(trainOn(x), [holed], { penalty: 1, linalg })).toEqual(
       await fitLogistic(subset, [labelsOf(problem.labels, 2)], { penalty: 1, linalg }),
     );
+  });
+
+  it('of folds that share one table are those of each fold alone, in its own unit spread, whatever the precision of the objective', async () => {
+    const { labels, x } = foldProblem();
+    for (const standardise of [true, false]) {
+      const options = { penalty: 5, linalg, standardise, tolerance: 1e-9 };
+      const folds = [0, 1, 2, 3].map((fold) => ({
+        ...labels,
+        values: labels.values.map((value, i) => (i % 4 === fold ? -1 : value)),
+      }));
+      const together = await fitLogistic(trainOn(x), folds, options);
+      for (const [f, fold] of folds.entries()) {
+        const [alone] = await fitLogistic(trainOn(x), [fold], options);
+        expect(together[f]!.convergence.state).toBe('converged');
+        const excess = together[f]!.convergence.objective / alone!.convergence.objective - 1;
+        expect(Math.abs(excess)).toBeLessThan(1e-7);
+        const [a, b] = [together[f]!.probe, alone!.probe];
+        expect(scoreGap(await scoreProbe(a, x, linalg), await scoreProbe(b, x, linalg))).toBeLessThan(2e-3);
+      }
+    }
+  });
+
+  it('of a fold on which a feature that varies elsewhere is constant give it no weight, as alone', async () => {
+    const { labels, x } = foldProblem();
+    const sparse = {
+      ...x,
+      data: x.data.map((value, at) => (at % 5 === 2 && (at - 2) / 5 >= 40 ? 7 : value)),
+    };
+    const folds = [(i: number) => i < 40, (i: number) => i % 4 === 1].map((out) => ({
+      ...labels,
+      values: labels.values.map((value, i) => (out(i) ? -1 : value)),
+    }));
+    const [first, second] = await fitLogistic(trainOn(sparse), folds, { penalty: 5, linalg });
+    expect(first!.probe.weights.data[5 + 2]).toBe(0);
+    expect(second!.probe.weights.data[5 + 2]).not.toBe(0);
+    expect([first]).toEqual(await fitLogistic(trainOn(sparse), [folds[0]!], { penalty: 5, linalg }));
   });
 
   it('do not depend on the order of the examples', async () => {
