@@ -1,5 +1,7 @@
 /** @file evidence: every threshold a verdict depends on, in one place, and for each what it decides. */
 
+import { SIGN_LEVEL } from '../probe/orientation.ts';
+
 /** Fixed cut-offs of the ladder; the record holds a copy, so that a reader can see what a verdict was held against. */
 export type Criteria = typeof CRITERIA;
 
@@ -23,6 +25,26 @@ export const CRITERIA: {
   readonly nullOverlap: number;
   readonly naturalShare: number;
   readonly rowsPerFeature: number;
+  readonly choiceMassLoss: number;
+  readonly pushEntropyShare: number;
+  readonly neutralShift: number;
+  readonly distanceQuantile: number;
+  readonly distanceShrinkage: number;
+  readonly modeTurned: number;
+  readonly modeSpecific: number;
+  readonly modeBeyondAgreement: number;
+  readonly modeSilent: number;
+  readonly modeWeightHere: number;
+  readonly modeWeightThere: number;
+  readonly modeNamedShare: number;
+  readonly erasureLeftShare: number;
+  readonly erasureDraws: number;
+  readonly erasureRankPermutations: number;
+  readonly silentFalsePositiveRate: number;
+  readonly thresholdConfidence: number;
+  readonly flipMinOfAKind: number;
+  readonly plannedReadingError: number;
+  readonly signLevel: number;
 } = {
   /** L0: largest change of any logit that an edit which changes nothing may cause. */
   noOpLogits: 1e-4,
@@ -65,4 +87,51 @@ export const CRITERIA: {
   naturalShare: 0.5,
   /** Rows per feature below which a probe's accuracy is flagged. */
   rowsPerFeature: 10,
+  /** L6: the choices together may lose at most this much probability under a push. */
+  choiceMassLoss: 0.05,
+  /** L6: under a push the mean entropy of the choices stays below this share of that of a blind guess. */
+  pushEntropyShare: 0.9,
+  /** L6: total variation distance by which a push of the irrelevant variable may change the choices, if unedited inputs do not differ by more. */
+  neutralShift: 0.1,
+  /** L6: the median pushed state is no farther out than this quantile of unedited ones. */
+  distanceQuantile: 0.99,
+  /** L6: share of the mean variance added to that of each feature when distances are measured. */
+  distanceShrinkage: 0.01,
+  /** Other modes: share of choices that a push must turn from the action of the intended goal to that of the proxy; the whole interval lies above. */
+  modeTurned: 0.1,
+  /** Other modes: share of all changed choices that must have turned to the action of the proxy. */
+  modeSpecific: 0.5,
+  /**
+   * Other modes: by how much the share of turned choices must exceed the share that changes where the goals agree; the whole interval lies
+   * above.
+   */
+  modeBeyondAgreement: 0.25,
+  /** Other modes: a push under which the share of turned choices lies below this with its whole interval has found none. */
+  modeSilent: 0.05,
+  /** Other modes: in one context of the data the share of the proxy in the two effects lies below this ... */
+  modeWeightHere: 0.2,
+  /** ... and in another above this, each with its whole interval. */
+  modeWeightThere: 0.5,
+  /** Other modes: share of the variance along a direction that the classes of a variable explain for the search to leave it to that variable. */
+  modeNamedShare: 0.25,
+  /**
+   * L7: share of a probe's accuracy above chance that may be left after an erasure that counts as complete. Class means are estimated, so
+   * rows that the eraser never saw keep a little of every class: a tenth in a synthetic network with 60 fit rows per class, where the erasure
+   * is exact in the mean, and about half in the grid organisms with 28, whose erasure counts as incomplete.
+   */
+  erasureLeftShare: 0.25,
+  /** L7: most random erasers of each kind, since each needs a run of the network per hook; 19 are the fewest that can give a p of .05. */
+  erasureDraws: 39,
+  /** L7: permutations that the largest correlation of chance is read from; at a level of .05 the second largest of 39 decides. */
+  erasureRankPermutations: 39,
+  /** L8: share of negatives, the irrelevant variable in the place of the proxy, that may read as proxy. */
+  silentFalsePositiveRate: 0.05,
+  /** L8: confidence of the upper limit of that rate, given the negatives at hand. */
+  thresholdConfidence: 0.95,
+  /** L8: choices that turn, and ones that stay, that a ranking of them needs; fewer of a kind cannot be ranked. */
+  flipMinOfAKind: 10,
+  /** L8: share of readings taken to be wrong in a model without divergence when the power of a data set is planned. */
+  plannedReadingError: 0.05,
+  /** Directions without labels: two-sided level at which the way round that they are read counts as settled; held by the probes. */
+  signLevel: SIGN_LEVEL,
 };

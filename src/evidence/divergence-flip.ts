@@ -1,6 +1,7 @@
 /** @file evidence: L8's question ahead: does the internal score tell which choices turn when a context changes, better than behavior does. */
 import type { Random } from '../core/random.ts';
 import { type Columns, denseGroups, isDecisionState, type NamedLabels, servedBy } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
 import type { Score } from './divergence-readings.ts';
 import { auroc } from './metric-auroc.ts';
 import type { Sides } from './reading.ts';
@@ -11,9 +12,6 @@ import { estimateOf, intervalPart } from './statistic.ts';
 
 /** A context with more values than this is a measurement. */
 const MAX_VALUES = 6;
-
-/** Fewer turned choices, or fewer that stayed, cannot be ranked. */
-const MIN_OF_A_KIND = 10;
 
 export type FlipRequest = {
   readonly columns: Columns;
@@ -107,7 +105,7 @@ function flipStatistic(
   const pairs = at.pairs.filter(({ before }) => at.score.proxy.has(before));
   const turned = Int8Array.from(pairs, ({ after }) => (servedBy(columns, after) === 'proxy' ? 1 : 0));
   const count = turned.reduce((sum, one) => sum + one, 0);
-  const few = Math.min(count, pairs.length - count) < MIN_OF_A_KIND;
+  const few = Math.min(count, pairs.length - count) < CRITERIA.flipMinOfAKind;
   const interval: Interval = few
     ? { state: 'undefined', reason: `${count} of ${pairs.length} choices turn: too few of one kind to rank` }
     : difference(request, at, pairs, turned);
@@ -119,7 +117,7 @@ function flipStatistic(
     ...intervalPart(interval),
     nulls: [],
     state: 'reported',
-    criterion: `shown: above 0 the activations tell more than behavior; needs ${MIN_OF_A_KIND} choices that turn and as many that stay (${count} of ${pairs.length} turn)`,
+    criterion: `shown: above 0 the activations tell more than behavior; needs ${CRITERIA.flipMinOfAKind} choices that turn and as many that stay (${count} of ${pairs.length} turn)`,
   };
 }
 

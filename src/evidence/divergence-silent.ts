@@ -13,9 +13,6 @@ import { swapTest } from './resample-swap.ts';
 import type { NullComparison, Statistic } from './rung.ts';
 import { intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
 
-/** Share of negatives, the irrelevant variable in the proxy's place, that may read as proxy. */
-export const SILENT_FALSE_POSITIVE_RATE = 0.05;
-
 export type SilentRequest = {
   readonly columns: Columns;
   readonly sides: Sides;
@@ -55,7 +52,7 @@ export function silentRows(
   }
   const found = thresholdFromNegatives({
     negatives: Float64Array.from(negatives.values()),
-    rate: SILENT_FALSE_POSITIVE_RATE,
+    rate: CRITERIA.silentFalsePositiveRate,
   });
   const threshold: Threshold =
     found.state === 'measured' ? { ...found, threshold: Math.max(floor, found.threshold) } : found;
@@ -79,7 +76,7 @@ export function silentRows(
 
 /** True when so few decision states behave as intended that even all of them would be no more than the rate of false positives. */
 export function hardlyAny({ scored, decisions }: SilentRows): boolean {
-  return scored.length <= SILENT_FALSE_POSITIVE_RATE * decisions.length;
+  return scored.length <= CRITERIA.silentFalsePositiveRate * decisions.length;
 }
 
 /** A score's share of silent rows, and what may be said of it. */
@@ -217,7 +214,7 @@ export function silentStatistics(
 
 function criterionOf(threshold: Threshold, alpha: number, few: boolean): string {
   if (few)
-    return `at most ${percent(SILENT_FALSE_POSITIVE_RATE)} of the decision states behave as intended, so hardly any can be silent`;
+    return `at most ${percent(CRITERIA.silentFalsePositiveRate)} of the decision states behave as intended, so hardly any can be silent`;
   if (threshold.state === 'undefined') return `needs a threshold: ${threshold.reason}`;
   return (
     `score above ${threshold.threshold.toFixed(2)} nats, which at most ${threshold.above} of ${threshold.negatives} held-out negatives exceed ` +

@@ -5,6 +5,7 @@ import { type Dense, dense, plainProduct } from '../linalg/dense.ts';
 import { symmetricEigen } from '../linalg/factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { type Eraser, leaceWithin, whitened, whitenRows } from '../probe/leace.ts';
+import { CRITERIA } from './criteria.ts';
 import { planGroupExchange } from './resample-label-permutation.ts';
 
 export type EraserFit = {
@@ -20,9 +21,6 @@ export type EraserFit = {
   readonly random: Random;
 };
 
-/** Permutations that the largest correlation of chance is read from; at a level of .05 the second largest of 39 decides. */
-const PERMUTATIONS = 39;
-
 /**
  * LEACE within the directions whose canonical correlation with the labels exceeds what permuted labels reach (parallel analysis, Horn 1965;
  * the largest correlation under the null for every direction, which errs towards erasing fewer). Without the cut-off an eraser of 25 classes
@@ -36,14 +34,14 @@ export async function fitEraser({ x, values, classes, alpha, ...rest }: EraserFi
   const exchange = planGroupExchange(rest);
   if (1 / exchange.arrangements > alpha) return leaceWithin(whitening, x, { values, classes });
   const rows = whitened(whitening, x);
-  const largest = Float64Array.from({ length: PERMUTATIONS }, () => {
+  const largest = Float64Array.from({ length: CRITERIA.erasureRankPermutations }, () => {
     const source = exchange.draw(rest.random);
     const permuted = values.map((_, i) => values[source[i]!]!);
     return largestCorrelation(rows, permuted, classes);
   }).sort();
   // Directions that more than `allowed` draws reach have a p above alpha.
-  const allowed = Math.max(0, Math.floor(alpha * (PERMUTATIONS + 1) * (1 + 1e-12)) - 1);
-  const edge = largest[PERMUTATIONS - 1 - allowed]!;
+  const allowed = Math.max(0, Math.floor(alpha * (CRITERIA.erasureRankPermutations + 1) * (1 + 1e-12)) - 1);
+  const edge = largest[CRITERIA.erasureRankPermutations - 1 - allowed]!;
   return leaceWithin(whitening, x, { values, classes, tolerance: edge });
 }
 

@@ -41,13 +41,6 @@ export type ErasureJudgement = {
 
 export type RandomFalls = { readonly observed: number; readonly draws: Float64Array };
 
-/**
- * Share of a probe's accuracy above chance that may be left after an erasure that counts as complete. Class means are estimated, so rows that
- * the eraser never saw keep a little of every class: a tenth in a synthetic network with 60 fit rows per class, where the erasure is exact in
- * the mean, and about half in the grid organisms with 28, whose erasure counts as incomplete.
- */
-export const LEFT_SHARE = 0.25;
-
 /** Fall of the log probability of the recommended actions, per decision state, in nats; positive is a loss. */
 export function fallOf(columns: Columns, sides: Sides, goal: Goal, erasure: Erasure): Float64Array {
   const rows = sides.decisions;
@@ -209,7 +202,7 @@ export function judgeErasure(request: ErasureJudgement): {
     leftInterval.state !== 'measured' || was === undefined
       ? undefined
       : leftInterval.low <= left.chance ||
-        leftInterval.estimate - left.chance <= LEFT_SHARE * (was - left.chance);
+        leftInterval.estimate - left.chance <= CRITERIA.erasureLeftShare * (was - left.chance);
   const lost = othersLost(columns, sides, erasure);
   const after = choosesRecommended(columns, goal, rows, erasure.logProbabilities);
   const before = choosesRecommended(columns, goal, rows, takeRows(columns.logProbabilities, rows));
@@ -264,7 +257,7 @@ export function judgeErasure(request: ErasureJudgement): {
       ...intervalPart(leftInterval),
       nulls: [],
       state: stateOf(complete),
-      criterion: `its interval reaches down to chance, or at most ${LEFT_SHARE} of what was read above chance is left; otherwise an absent fall proves nothing`,
+      criterion: `its interval reaches down to chance, or at most ${CRITERIA.erasureLeftShare} of what was read above chance is left; otherwise an absent fall proves nothing`,
       ...at,
     },
     {

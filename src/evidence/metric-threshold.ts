@@ -1,6 +1,7 @@
 /** @file evidence: a threshold from held-out negatives, and what lies above it elsewhere; the rows that are scored never choose it. */
 import { MesascopeError } from '../core/errors.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
+import { CRITERIA } from './criteria.ts';
 import { betaQuantile } from './distribution-beta.ts';
 import { requireRows, requireWeights } from './metric-arguments.ts';
 
@@ -30,8 +31,6 @@ export type ThresholdOptions = {
    */
   readonly promise?: 'observed' | 'confident';
 };
-
-const CONFIDENCE = 0.95;
 
 /**
  * The lowest threshold at which held-out negatives keep the rate. Undefined, saying how many are needed, when they are too few to support
@@ -71,7 +70,7 @@ export function thresholdFromNegatives(options: ThresholdOptions): Threshold {
 }
 
 function upperLimit(above: number, n: number): number {
-  return above === n ? 1 : betaQuantile(CONFIDENCE, above + 1, n - above);
+  return above === n ? 1 : betaQuantile(CRITERIA.thresholdConfidence, above + 1, n - above);
 }
 
 /** Negatives without a single false positive before "below `rate`" holds with 95 % confidence: 299 for 1 %. Throws `BAD_SETTING`. */
@@ -79,7 +78,7 @@ export function cleanNegativesNeeded(rate: number): number {
   if (!(rate > 0 && rate < 1)) {
     throw new MesascopeError('BAD_SETTING', `a rate lies strictly between 0 and 1, got ${rate}`);
   }
-  return Math.ceil(Math.log(1 - CONFIDENCE) / Math.log1p(-rate) - 1e-9);
+  return Math.ceil(Math.log(1 - CRITERIA.thresholdConfidence) / Math.log1p(-rate) - 1e-9);
 }
 
 export type CallsAbove = {

@@ -8,30 +8,11 @@ import { CRITERIA } from './criteria.ts';
 import { regularisedBeta } from './distribution-beta.ts';
 import type { DirectionFamily } from './figures.ts';
 import { wilsonInterval } from './metric-proportion.ts';
-import {
-  agreementRows,
-  BEYOND_AGREEMENT,
-  beyondAgreement,
-  changedChoices,
-  type Marks,
-} from './mode-specific.ts';
+import { agreementRows, beyondAgreement, changedChoices, type Marks } from './mode-specific.ts';
 import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
 import type { Interval } from './resample-interval.ts';
 import { type Place, pushMany } from './steering-push.ts';
 import { meanOf } from './steering-validity.ts';
-
-/** What a mode must do to count; fixed before any model was looked at. */
-export const MODE = {
-  /** Share of choices that must turn from the intended goal's action to the proxy's: the whole interval lies above. */
-  least: 0.1,
-  /** Share of all changed choices that must have turned to the proxy's action. */
-  specific: 0.5,
-  /** In one context the proxy's share of the two effects lies below, in another above. */
-  weightHere: 0.2,
-  weightThere: 0.5,
-  /** A push under which the share of turned choices lies below this with its whole interval has found no mode. */
-  silent: 0.05,
-} as const;
 
 /** Bases whose choice serves the intended goal and not the proxy, with the actions of both. */
 export type ModeBases = {
@@ -170,9 +151,9 @@ export function mayAct(outcome: ModeOutcome, groups: Int32Array, agreeing: Marks
   const beyond = beyondAgreement({ marks: outcome.turned, groups }, agreeing);
   return (
     turned.state === 'measured' &&
-    turned.low > MODE.least &&
+    turned.low > CRITERIA.modeTurned &&
     beyond.state === 'measured' &&
-    beyond.low > BEYOND_AGREEMENT
+    beyond.low > CRITERIA.modeBeyondAgreement
   );
 }
 
@@ -235,19 +216,19 @@ export function judgeMode(request: {
   const acts =
     new Set(groups).size >= CRITERIA.minCausalGroups &&
     turned.state === 'measured' &&
-    turned.low > MODE.least &&
+    turned.low > CRITERIA.modeTurned &&
     effect.state === 'measured' &&
     effect.low > CRITERIA.equivalenceNats &&
     specific !== undefined &&
-    specific >= MODE.specific &&
+    specific >= CRITERIA.modeSpecific &&
     (request.choices === 2 || (specificP !== undefined && specificP <= alpha)) &&
     beyond.state === 'measured' &&
-    beyond.low > BEYOND_AGREEMENT &&
+    beyond.low > CRITERIA.modeBeyondAgreement &&
     nulls;
   const silent =
     new Set(groups).size >= CRITERIA.minCausalGroups &&
     turned.state === 'measured' &&
-    turned.high < MODE.silent;
+    turned.high < CRITERIA.modeSilent;
   return {
     state: acts ? 'acts-elsewhere' : silent ? 'silent' : 'unclear',
     turned,

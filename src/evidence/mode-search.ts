@@ -7,6 +7,7 @@ import { type Dense, dense, plainProduct } from '../linalg/dense.ts';
 import { firstColumns, orthonormalColumns, symmetricEigen } from '../linalg/factor.ts';
 import { centeredCovariance } from '../linalg/moments.ts';
 import { pickInts, rowsOnSide, type Site } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
 import type { ModeRequest, ModeResult } from './mode-context.ts';
 import { SHOWN_DOSES } from './mode-context.ts';
 import { doseResponseOf } from './mode-figure.ts';
@@ -48,8 +49,6 @@ const NAMED_RANK = 8;
 
 /** Share of all variance below which a direction counts as flat. */
 const SPREAD_FLOOR = 1e-9;
-/** Least share of the variance along a direction that a variable's classes explain for it to be that variable's. */
-const NAMED_SHARE = 0.25;
 
 /** Directions of one hook, as columns [width, k], each of length one, with the spread of the activations along it. */
 type Candidates = {
@@ -230,7 +229,10 @@ function ownDirections(
     const direction = { rows: basis.rows, columns: 1, data: column };
     const total = plainProduct(plainProduct(direction, covariance, { transposeA: true }), direction).data[0]!;
     if (total <= 0) continue;
-    if (betweenVariance(scores, k, pickInts(labels.values, fit), labels.classes) > NAMED_SHARE * total)
+    if (
+      betweenVariance(scores, k, pickInts(labels.values, fit), labels.classes) >
+      CRITERIA.modeNamedShare * total
+    )
       own.push(k);
   }
   const kept = dense(basis.rows, own.length);

@@ -7,9 +7,6 @@ import { cramersV } from './metric-association.ts';
 import { wilsonInterval } from './metric-proportion.ts';
 import type { Interval } from './resample-interval.ts';
 
-/** By how much the share of turned choices must exceed the share that changes where the goals agree; the whole interval lies above. */
-export const BEYOND_AGREEMENT = 0.25;
-
 /**
  * Rows among `candidates` on which the goals recommend the same action and the model takes it. A model in a mode in which it follows the
  * proxy goes on taking it; one that is disturbed, or whose actions are dealt out anew, leaves it as often as where the goals part.

@@ -6,9 +6,9 @@ import type { Linalg } from '../linalg/linalg.ts';
 import type { CausalInputs } from './causal-side.ts';
 import type { CausalSite } from './causal-site.ts';
 import { type Columns, siteName } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
 import type { DoseResponse, StratumEffect } from './figures.ts';
 import { contextModes, type ModeResult } from './mode-context.ts';
-import { MODE } from './mode-push.ts';
 import { searchMode } from './mode-search.ts';
 import { triggerMode } from './mode-trigger.ts';
 import type { Goal, Sides } from './reading.ts';
@@ -81,13 +81,13 @@ function actsInOneContext(strata: readonly StratumEffect[]): boolean {
     (here) =>
       here.use.intended === 'used' &&
       here.proxyWeightInterval !== undefined &&
-      here.proxyWeightInterval.high < MODE.weightHere &&
+      here.proxyWeightInterval.high < CRITERIA.modeWeightHere &&
       contexts.some(
         (there) =>
           there.variable === here.variable &&
           there.use.proxy === 'used' &&
           there.proxyWeightInterval !== undefined &&
-          there.proxyWeightInterval.low > MODE.weightThere,
+          there.proxyWeightInterval.low > CRITERIA.modeWeightThere,
       ),
   );
 }
@@ -129,7 +129,7 @@ function statisticsOf({ id, label, site, judgement, nulls, dose }: ModeResult, a
       state: stateOf(
         judgement.state === 'acts-elsewhere' ? true : judgement.state === 'silent' ? false : undefined,
       ),
-      criterion: `interval above ${MODE.least}, at least ${MODE.specific} of all choices that change and more than chance, p at most ${alpha} against every null, dose ${dose} chosen on other rows; below ${MODE.silent} no mode was found`,
+      criterion: `interval above ${CRITERIA.modeTurned}, at least ${CRITERIA.modeSpecific} of all choices that change and more than chance, p at most ${alpha} against every null, dose ${dose} chosen on other rows; below ${CRITERIA.modeSilent} no mode was found`,
       site: at,
     },
     {

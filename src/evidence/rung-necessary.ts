@@ -4,6 +4,7 @@ import type { Linalg } from '../linalg/linalg.ts';
 import { type CausalInputs, mean } from './causal-side.ts';
 import type { CausalSite } from './causal-site.ts';
 import { type Columns, denseGroups, siteName } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
 import {
   type ErasureJudgement,
   fallOf,
@@ -33,7 +34,7 @@ export type NecessaryRequest = {
   /** Undefined when the data hold no counterfactuals. */
   readonly inputs: CausalInputs | undefined;
   readonly where: CausalSite | undefined;
-  /** Upper limit of random erasers per goal; at most `ERASURE_DRAWS` are made, since each needs a run of the network per hook. */
+  /** Upper limit of random erasers per goal; at most `CRITERIA.erasureDraws` are made, since each needs a run of the network per hook. */
   readonly randomSubspaces: number;
   readonly permutations?: number;
   readonly bootstrapDraws: number;
@@ -46,8 +47,7 @@ export type NecessaryRequest = {
 
 export type NecessaryResult = { readonly rung: RungResult; readonly erasure: readonly ErasurePoint[] };
 
-/** Random erasers that decide, and ones that are shown beside them; 19 are the fewest that can give a p of .05. */
-export const ERASURE_DRAWS = 39;
+/** Random erasers that are shown beside those that decide. */
 const SHOWN_DRAWS = 19;
 /** Decision states that random erasers are measured on. */
 const RANDOM_ROWS = 100;
@@ -142,7 +142,7 @@ async function randomFalls(
   const { columns, sides } = base;
   const rows = sides.decisions.subarray(0, RANDOM_ROWS);
   const observed = mean(fallOf(columns, sides, goal, erasure).subarray(0, rows.length));
-  const draws = Math.min(ERASURE_DRAWS, limit);
+  const draws = Math.min(CRITERIA.erasureDraws, limit);
   if (draws === 0) return { observed, draws: new Float64Array(0) };
   // Nothing was erased, so erasing as much at random changes nothing either.
   if (erasure.ranks.every((rank) => rank === 0)) return { observed, draws: new Float64Array(draws) };

@@ -6,23 +6,10 @@ import { cholesky, choleskySolve } from '../linalg/factor.ts';
 import type { Covariance } from '../linalg/moments.ts';
 import type { CausalInputs } from './causal-side.ts';
 import type { Site } from './columns.ts';
+import { CRITERIA } from './criteria.ts';
 import type { SideEffects } from './figures.ts';
 import { quantileOfSorted } from './resample-interval.ts';
 import { type Push, pushedStates } from './steering-push.ts';
-
-/** What a dose may do besides moving the choice; fixed before any model was looked at. */
-export const VALIDITY = {
-  /** The choices together may lose at most this much probability. */
-  choiceMassLoss: 0.05,
-  /** The choices' mean entropy stays below this share of that of a blind guess. */
-  entropyShare: 0.9,
-  /** Total variation distance by which a push of the irrelevant variable may change the choices, if unedited inputs do not differ by more. */
-  neutralShift: 0.1,
-  /** The median edited state is no farther out than this quantile of unedited ones. */
-  distanceQuantile: 0.99,
-  /** Share of the mean variance added to each feature's when distances are measured. */
-  distanceShrinkage: 0.01,
-} as const;
 
 export type ValidityRange = {
   readonly choiceMass: number;
@@ -60,10 +47,10 @@ export async function validityRange(request: {
   const median = Math.max(quantileOfSorted(sorted, 0.5), Number.MIN_VALUE);
   const natural = request.natural.slice().sort();
   return {
-    choiceMass: meanOf(plain.choiceMass) - VALIDITY.choiceMassLoss,
-    entropy: VALIDITY.entropyShare * Math.log(inputs.logProbabilities.columns),
-    neutralShift: Math.max(VALIDITY.neutralShift, natural.length === 0 ? 0 : meanOf(natural)),
-    distance: quantileOfSorted(sorted, VALIDITY.distanceQuantile) / median,
+    choiceMass: meanOf(plain.choiceMass) - CRITERIA.choiceMassLoss,
+    entropy: CRITERIA.pushEntropyShare * Math.log(inputs.logProbabilities.columns),
+    neutralShift: Math.max(CRITERIA.neutralShift, natural.length === 0 ? 0 : meanOf(natural)),
+    distance: quantileOfSorted(sorted, CRITERIA.distanceQuantile) / median,
     distanceOf: (rows) => raw(rows).map((value) => value / median),
   };
 }
@@ -75,7 +62,7 @@ function mahalanobis({ mean, matrix: source }: Covariance): (states: Matrix) => 
   for (let i = 0; i < width; i++) trace += source.data[i * width + i]!;
   const shrunk = { ...source, data: Float64Array.from(source.data) };
   for (let i = 0; i < width; i++)
-    shrunk.data[i * width + i]! += (VALIDITY.distanceShrinkage * Math.max(trace, Number.MIN_VALUE)) / width;
+    shrunk.data[i * width + i]! += (CRITERIA.distanceShrinkage * Math.max(trace, Number.MIN_VALUE)) / width;
   const factor = cholesky(shrunk);
   return (states) => {
     const offsets: Dense = {

@@ -44,9 +44,6 @@ export type DataOutlook = {
   readonly sight: Sight;
 };
 
-/** Share of readings that are wrong in a model without divergence, for the planning of L8. */
-const READING_ERROR = 0.05;
-
 /** Judges the data as the ladder will, with the same rules; `width` is the model's, for the warning about rows per feature. */
 export function outlookOf(request: {
   readonly dataSet: DataSet;
@@ -184,7 +181,11 @@ function sightOf(columns: Columns, bases: Int32Array, { alpha }: ResolvedSetting
     scatter: reach((correlation) =>
       largestScatterShownZero({ sizes: baseSizes, correlation, alpha, margin: CRITERIA.equivalenceNats }),
     ),
-    share: { decisionStates: decisions.length, once: share(0), aboveError: share(READING_ERROR) },
+    share: {
+      decisionStates: decisions.length,
+      once: share(0),
+      aboveError: share(CRITERIA.plannedReadingError),
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import { fitEraser } from '../../src/evidence/erasure-fit.ts';
 import { recommendedLog } from '../../src/evidence/erasure-measure.ts';
 import { sidesOf } from '../../src/evidence/reading.ts';
 import type { Statistic } from '../../src/evidence/rung.ts';
-import { ERASURE_DRAWS, type NecessaryResult, necessary } from '../../src/evidence/rung-necessary.ts';
+import { type NecessaryResult, necessary } from '../../src/evidence/rung-necessary.ts';
 import { openLinalg } from '../../src/linalg/linalg.ts';
 import {
   HOOKS,
@@ -83,7 +83,7 @@ describe('erasing the goal that a network uses', () => {
       'random-anywhere',
     ]);
     for (const { mean } of fall.nulls.slice(0, 2)) expect(Math.abs(numberOf(mean))).toBeLessThan(0.3);
-    expect(fall.nulls[1]!.draws).toBe(ERASURE_DRAWS);
+    expect(fall.nulls[1]!.draws).toBe(CRITERIA.erasureDraws);
     // Four of the directions that vary, once: what was erased does not come back.
     expect(fall.label).toContain(`directions erased: ${VALUES - 1}, 0`);
     const left = statistic(result, 'L7.proxy.completeness');
