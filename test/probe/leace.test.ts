@@ -203,7 +203,8 @@ describe('LEACE', () => {
         const square = Float64Array.from({ length: width * width }, () => random.normal());
         const turn = orthonormalColumns(dense(width, width, square));
         const stretch = turn.data.map((value, at) => value * Math.exp((at % width) - 2));
-        const shift = Float64Array.from({ length: width }, () => 3 * random.normal());
+        // In units of each feature's stretch: a mean far above the spread would test 32-bit rounding.
+        const shift = Float64Array.from({ length: width }, (_, j) => random.normal() * Math.exp(j - 2));
         const mapped = (source: Matrix): Matrix => {
           const out = toMatrix(plainProduct(source, dense(width, width, stretch)));
           out.data.forEach((value, at) => {
