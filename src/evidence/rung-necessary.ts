@@ -62,7 +62,7 @@ const SUPPORT =
   'Supporting only: it decides no verdict, since a goal that is also held elsewhere survives its erasure.';
 
 /**
- * Erases each goal by LEACE at the chosen site and at every later hook, and holds the loss against random erasers of the same rank and
+ * Erases each goal by LEACE at its own site and at every later hook, and holds the loss against random erasers of the same rank and
  * against erasing the irrelevant variable; then, without random erasers, from every other hook of the chain for the picture.
  */
 export async function necessary(request: NecessaryRequest): Promise<NecessaryResult> {
@@ -86,19 +86,19 @@ export async function necessary(request: NecessaryRequest): Promise<NecessaryRes
   const said: string[] = [];
   for (const [start, hook] of inputs.chain.entries()) {
     const hooks = inputs.chain.slice(start);
-    const chosen = hook === where.site.hook;
     const irrelevant = await eraseVariable(base, 'irrelevant', hooks);
     for (const goal of GOALS) {
       const erasure = await eraseVariable(base, goal, hooks);
       if (erasure === undefined) continue;
       const shared = { ...request, goal, erasure, irrelevant };
-      if (!chosen) {
+      const site = where.sites[goal];
+      if (hook !== site.hook) {
         points.push(pointOf(shared, inputs.readout, undefined));
         continue;
       }
       const judged = judgeErasure({
         ...shared,
-        site: siteName(where.site),
+        site: siteName(site),
         permutations: request.permutations ?? DEFAULT_PERMUTATIONS,
         oneSite: hooks.length === 1 ? erasure : await eraseVariable(base, goal, [hook]),
         plain: await readPlain(base, goal, hooks),
@@ -114,7 +114,7 @@ export async function necessary(request: NecessaryRequest): Promise<NecessaryRes
       points.push(pointOf(shared, inputs.readout, judged.nulls));
       statistics.push(...judged.statistics);
       byRole[goal] = judged.state;
-      said.push(`${goal} ${spoken(estimateOf(judged.fall))}`);
+      said.push(`${goal} ${spoken(estimateOf(judged.fall))} from ${siteName(site)} on`);
     }
   }
   return {
@@ -123,7 +123,7 @@ export async function necessary(request: NecessaryRequest): Promise<NecessaryRes
       ...BASE,
       byRole,
       state: bestState(Object.values(byRole)),
-      summary: `Mean fall of log π of the recommended action when one goal is erased from ${siteName(where.site)} on, in nats: ${said.join(', ')}. ${SUPPORT}`,
+      summary: `Mean fall of log π of the recommended action when one goal is erased, in nats: ${said.join(', ')}. ${SUPPORT}`,
       statistics,
     },
   };

@@ -1,11 +1,11 @@
 /** @file evidence: the effects of L5 within the values of contexts and nuisance variables, where a pooled effect would average two modes. */
 import type { Random } from '../core/random.ts';
 import { type CausalInputs, interchangeRequest, totalEffects } from './causal-side.ts';
-import type { CausalSite } from './causal-site.ts';
-import { type Columns, type NamedLabels, pickInts } from './columns.ts';
+import { type CausalSite, commonSite } from './causal-site.ts';
+import { type Columns, type NamedLabels, pickInts, type Site } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import type { StratumEffect } from './figures.ts';
-import { interchange } from './interchange.ts';
+import { type InterchangeRequest, interchange } from './interchange.ts';
 import { GOALS, type Goal } from './reading.ts';
 import {
   clusterBootstrapDraws,
@@ -26,7 +26,10 @@ const MAX_VALUES = 6;
 
 type Effects = {
   readonly total: Float64Array;
+  /** At the goal's own site. */
   readonly whole: Float64Array;
+  /** At the first site at which both goals can be compared; for the proxy's share of the two. */
+  readonly shared: Float64Array;
   /** The irrelevant variable exchanged instead; undefined where the data hold no such sources. */
   readonly irrelevant: Float64Array | undefined;
 };
@@ -42,7 +45,7 @@ export type StrataRequest = {
 };
 
 /**
- * Whole-vector exchange of each goal at the chosen site, over the bases of one value at a time. `use` follows the rule of L5 as far as a
+ * Whole-vector exchange of each goal at its own site, over the bases of one value at a time; their weights at the site that they share. `use` follows the rule of L5 as far as a
  * stratum allows: beyond the margin and beyond the irrelevant variable, at a level divided by the number of strata; or near zero in size.
  */
 export async function strataEffects(request: StrataRequest): Promise<StratumEffect[]> {
@@ -55,18 +58,21 @@ export async function strataEffects(request: StrataRequest): Promise<StratumEffe
   );
   if (variables.length === 0) return [];
   const effects = new Map<Goal, Effects>();
+  const common = commonSite(where, inputs.chain);
   for (const goal of GOALS) {
+    const site = where.sites[goal];
     const own = interchangeRequest(inputs, inputs.test, goal, goal);
     const total = totalEffects(inputs, inputs.test, goal);
     if (own === undefined || total === undefined) continue;
     const other = interchangeRequest(inputs, inputs.test, 'irrelevant', goal);
+    const wholeAt = async (request: InterchangeRequest, at: Site): Promise<Float64Array> =>
+      (await interchange(request, { sites: [at], basis: null })).effects;
+    const whole = await wholeAt(own, site);
     effects.set(goal, {
       total,
-      whole: (await interchange(own, { sites: [where.site], basis: null })).effects,
-      irrelevant:
-        other === undefined
-          ? undefined
-          : (await interchange(other, { sites: [where.site], basis: null })).effects,
+      whole,
+      shared: site.hook === common.hook ? whole : await wholeAt(own, common),
+      irrelevant: other === undefined ? undefined : await wholeAt(other, site),
     });
   }
   const count = variables.reduce((sum, { values }) => sum + values.length, 0);
@@ -113,8 +119,8 @@ function weightOf(
   groups: Int32Array,
   label: string,
 ): Interval {
-  const intended = effects.get('intended')?.whole;
-  const proxy = effects.get('proxy')?.whole;
+  const intended = effects.get('intended')?.shared;
+  const proxy = effects.get('proxy')?.shared;
   if (intended === undefined || proxy === undefined || kept.length === 0)
     return { state: 'undefined', reason: 'only one goal was exchanged' };
   const numerator = Float64Array.from(kept, (i) => proxy[i]!);
