@@ -21,6 +21,8 @@ export type Columns = {
   readonly train: Int32Array;
   readonly apart: Int32Array;
   readonly labels: Readonly<Partial<Record<GoalRole, ClassLabels>>>;
+  /** The quantities behind the classes of goals that are numbers. */
+  readonly numbers?: Readonly<Partial<Record<GoalRole, NumberColumn>>>;
   readonly choices: readonly string[];
   /** Actions a goal recommends: [rows, choices] bytes, 1 where recommended; all 0 where the data say nothing. */
   readonly recommended: Readonly<Record<'intended' | 'proxy', Uint8Array>>;
@@ -39,6 +41,9 @@ export type Columns = {
   /** Rows of the set `held-out`, whose goal values the model never met in training; empty when there is none. */
   readonly heldOut: Int32Array;
 };
+
+/** A quantity per row, NaN where the row has none, and the rising edges of its classes. */
+export type NumberColumn = { readonly values: Float64Array; readonly edges: readonly number[] };
 
 export type NamedLabels = { readonly name: string; readonly labels: ClassLabels };
 

@@ -26,6 +26,7 @@ import type {
 } from './figures.ts';
 import { readLeaks } from './leak-meter.ts';
 import { modes } from './modes.ts';
+import { numberStatistics } from './number-reading.ts';
 import {
   type Activations,
   type Goal,
@@ -122,6 +123,12 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     readTwins(request, { ...base, like: { activations, reading: model } }, control),
   );
   const l1 = present({ ...shared, map: model.map, random: random.fork('L1') });
+  const quantities = await numberStatistics({
+    ...shared,
+    activations,
+    reading: model,
+    random: random.fork('numbers'),
+  });
   const l2 = await stages.run('contrasts', () =>
     selective({ ...shared, activations, reading: model, random: random.fork('L2') }),
   );
@@ -201,7 +208,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
   });
   const rungs = [
     l0.rung,
-    l1,
+    { ...l1, statistics: [...l1.statistics, ...quantities] },
     { ...l2, statistics: [...l2.statistics, ...lengths] },
     l3,
     l4.rung,

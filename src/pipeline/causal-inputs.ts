@@ -7,6 +7,7 @@ import { seededRandom } from '../core/random.ts';
 import type { CausalSide } from '../evidence/causal-side.ts';
 import { type Columns, denseGroups, isDecisionState, rowsOnSide } from '../evidence/columns.ts';
 import type { ActionPairs, Sources } from '../evidence/interchange.ts';
+import { classOfValue } from './goal-labels.ts';
 import { captureRequest, type MappedModel, runMapped } from './mapped-model.ts';
 import { namingRows } from './name-errors.ts';
 import type { ResolvedSettings } from './resolve-settings.ts';
@@ -119,10 +120,7 @@ export async function causalSide(request: {
       oldAction: Int32Array.from(changes, ({ from }) => columns.choices.indexOf(from)),
       newAction: Int32Array.from(changes, ({ to }) => columns.choices.indexOf(to)),
     };
-    const names = columns.labels[goal]?.names ?? [];
-    newValues[goal] = Int32Array.from(changes, ({ source }) =>
-      source.goal === undefined ? -1 : names.indexOf(String(source.goal)),
-    );
+    newValues[goal] = Int32Array.from(changes, ({ source }) => classOfValue(columns, goal, source.goal));
   }
   return { bases, groups: denseGroups(columns, bases).groups, sources, pairs, newValues };
 }

@@ -4,8 +4,8 @@ import type { RunControl } from '../core/progress.ts';
 import { openModel } from '../model/open-model.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { splitByGroup } from '../store/group-split.ts';
-import { goalLabels, mustVary } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
+import { goalLabels, mustVary } from './goal-labels.ts';
 import { loadData } from './load-data.ts';
 import { type DataOutlook, outlookOf } from './plan-sight.ts';
 import { positionsOf } from './prepare-experiment.ts';
@@ -84,10 +84,9 @@ export async function planExperiment(
       Math.max(1, rows);
     const parameters = model.byteLength / 4;
     const forwardOperations = 2 * parameters * tokens * forwardRows;
-    const classes = Object.values(goalLabels(dataSet, settings.coding)).reduce(
-      (sum, labels) => sum + labels.classes,
-      0,
-    );
+    const classes = Object.values(
+      goalLabels(dataSet, { coding: settings.coding, fit: split.fit.rows }).labels,
+    ).reduce((sum, labels) => sum + labels.classes, 0);
     const fits = (1 + settings.twins) * hooks.length * positions.length;
     const probeOperations = fits * rows * width * (width + classes);
     return {

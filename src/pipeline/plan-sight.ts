@@ -12,7 +12,8 @@ import { GOALS, type Goal } from '../evidence/reading.ts';
 import { canReject } from '../evidence/resample-permutation.ts';
 import { identifiable } from '../evidence/rung-identifiable.ts';
 import { chooseBases } from './causal-inputs.ts';
-import { columnsOf, goalLabels } from './columns-of.ts';
+import { columnsOf } from './columns-of.ts';
+import { goalLabels } from './goal-labels.ts';
 import type { ResolvedSettings } from './resolve-settings.ts';
 
 /** One number when the rows of a group are as good as one row (`alike`), and when they are independent; the truth lies between. */
@@ -52,10 +53,10 @@ export function outlookOf(request: {
   readonly width: number;
 }): DataOutlook {
   const { dataSet, split, settings, width } = request;
-  const labels = goalLabels(dataSet, settings.coding);
+  const goals = goalLabels(dataSet, { coding: settings.coding, fit: split.fit.rows });
   // What the model chooses is not known yet; equal logits stand in, and what is said of them is left out below.
   const choiceLogits = matrix(dataSet.examples.length, Math.max(1, Object.keys(dataSet.choices).length));
-  const columns = columnsOf({ dataSet, labels, split, choiceLogits });
+  const columns = columnsOf({ dataSet, goals, split, choiceLogits });
   const l0 = identifiable(columns, 0, Math.max(1, width));
   const { bases } = chooseBases({ dataSet, columns, side: 'test', settings });
   const baseGroups = new Set(pickInts(columns.groups, bases)).size;

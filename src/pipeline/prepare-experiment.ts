@@ -17,8 +17,9 @@ import { splitByGroup } from '../store/group-split.ts';
 import { nearDuplicates } from '../store/near-duplicates.ts';
 import { baselineFeatures } from './baseline-features.ts';
 import { causalSide } from './causal-inputs.ts';
-import { columnsOf, commonLength, goalLabels, mustVary } from './columns-of.ts';
+import { columnsOf, commonLength } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
+import { goalLabels, mustVary } from './goal-labels.ts';
 import { type LoadedData, loadData } from './load-data.ts';
 import { captureRequest, intervener, type MappedModel, runMapped } from './mapped-model.ts';
 import { namingRows } from './name-errors.ts';
@@ -106,8 +107,8 @@ export async function prepareExperiment(
       groups: dataSet.examples.map((example) => example.group),
       seed: settings.seed,
     });
-    const labels = goalLabels(dataSet, settings.coding);
-    const columns = columnsOf({ dataSet, labels, split, choiceLogits: forward.choiceLogits! });
+    const goals = goalLabels(dataSet, { coding: settings.coding, fit: split.fit.rows });
+    const columns = columnsOf({ dataSet, goals, split, choiceLogits: forward.choiceLogits! });
     const causal = await stage('sources', () =>
       causalInputs({ mapped, columns, hooks, positions, settings, control, forward, editing }),
     );

@@ -5,8 +5,9 @@ import type { DataSet, Example, GoalRole, GoalValue } from '../../src/core/data-
 import { matrix } from '../../src/core/matrix.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { isDecisionState, servedBy } from '../../src/evidence/columns.ts';
-import { columnsOf, commonLength, goalLabels } from '../../src/pipeline/columns-of.ts';
+import { type Columns, isDecisionState, servedBy } from '../../src/evidence/columns.ts';
+import { columnsOf, commonLength } from '../../src/pipeline/columns-of.ts';
+import { classOfValue, goalLabels } from '../../src/pipeline/goal-labels.ts';
 import { timedControl } from '../../src/pipeline/timed-control.ts';
 import { splitByGroup } from '../../src/store/group-split.ts';
 
@@ -53,12 +54,13 @@ const goals = (intended: GoalValue, proxy?: GoalValue): Example['goals'] => ({
   ...(proxy === undefined ? {} : { proxy: { value: proxy } }),
 });
 
+/** Labels whose quantities are cut by all rows, or by those of `fit`. */
+const labelsOf = (dataSet: DataSet, coding?: string, fit = Int32Array.from(dataSet.examples.keys())) =>
+  goalLabels(dataSet, { coding, fit }).labels;
+
 describe('labels', () => {
   it('share one list of classes, so that one value is one class in every goal', () => {
-    const { intended, proxy } = goalLabels(
-      dataSetOf([{ goals: goals('b', 'a') }, { goals: goals('a', 'c') }]),
-      undefined,
-    );
+    const { intended, proxy } = labelsOf(dataSetOf([{ goals: goals('b', 'a') }, { goals: goals('a', 'c') }]));
     expect(intended).toMatchObject({ classes: 3, names: ['a', 'b', 'c'] });
     expect(proxy!.names).toEqual(intended!.names);
     expect([...intended!.values]).toEqual([1, 0]);
@@ -66,9 +68,8 @@ describe('labels', () => {
   });
 
   it('are -1 where an example has no value', () => {
-    const { intended, proxy } = goalLabels(
+    const { intended, proxy } = labelsOf(
       dataSetOf([{ goals: goals(1) }, { goals: goals(2, 1) }, { goals: {} }]),
-      undefined,
     );
     expect([...intended!.values]).toEqual([0, 1, -1]);
     expect([...proxy!.values]).toEqual([-1, 0, -1]);
@@ -76,15 +77,7 @@ describe('labels', () => {
 
   it('order numbers by size and before words', () => {
     const rows = ['word', 10, 9, -2, '', '1a', 2.5].map((value) => ({ goals: goals(value) }));
-    expect(goalLabels(dataSetOf(rows), undefined).intended!.names).toEqual([
-      '-2',
-      '2.5',
-      '9',
-      '10',
-      '',
-      '1a',
-      'word',
-    ]);
+    expect(labelsOf(dataSetOf(rows)).intended!.names).toEqual(['-2', '2.5', '9', '10', '', '1a', 'word']);
   });
 
   it('name the same classes whatever the order of the rows, for any mixture of numbers and words', () => {
@@ -96,7 +89,7 @@ describe('labels', () => {
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 12 }), fc.integer(), (values, seed) => {
         const names = (of: readonly GoalValue[]) =>
-          goalLabels(dataSetOf(of.map((one) => ({ goals: goals(one) }))), undefined).intended!.names;
+          labelsOf(dataSetOf(of.map((one) => ({ goals: goals(one) })))).intended!.names;
         expect(names(seededRandom(seed).shuffled(values))).toEqual(names(values));
       }),
       { seed: 51, numRuns: 200 },
@@ -105,19 +98,77 @@ describe('labels', () => {
 
   it('take one coding for a whole column, whatever the order in which an example lists its codings', () => {
     const rows = [{ goals: { intended: { cell: 3, row: 0 } } }, { goals: { intended: { row: 1, cell: 7 } } }];
-    expect(goalLabels(dataSetOf(rows), undefined).intended!.names).toEqual(['3', '7']);
-    expect(goalLabels(dataSetOf(rows), 'row').intended!.names).toEqual(['0', '1']);
-    expect(() => goalLabels(dataSetOf(rows), 'column')).toThrow(
+    expect(labelsOf(dataSetOf(rows)).intended!.names).toEqual(['3', '7']);
+    expect(labelsOf(dataSetOf(rows), 'row').intended!.names).toEqual(['0', '1']);
+    expect(() => labelsOf(dataSetOf(rows), 'column')).toThrow(
       expect.objectContaining({ code: 'BAD_SETTING' }),
     );
   });
 
-  it('do not exist for a goal that is a number, nor for one that the data do not describe', () => {
-    const labels = goalLabels(dataSetOf([{ goals: goals(0.5, 1) }], { intended: 'number' }), undefined);
-    expect(labels).not.toHaveProperty('intended');
-    expect(labels).toHaveProperty('proxy');
+  it('do not exist for a goal that the data do not describe', () => {
+    const { goals: described, ...rest } = dataSetOf([{ goals: goals(1) }]);
+    const { intended } = described;
+    expect(Object.keys(labelsOf({ ...rest, goals: { intended: intended! } }))).toEqual(['intended']);
   });
 });
+
+describe('labels of quantities', () => {
+  const kinds = { intended: 'number', proxy: 'number' } as const;
+
+  it('are their values where these are few, on edges half way between them', () => {
+    const dataSet = dataSetOf([{ goals: goals(0.5, 2) }, { goals: goals(2, 8) }, { goals: goals(8) }], kinds);
+    const { labels, numbers } = goalLabels(dataSet, { coding: undefined, fit: Int32Array.of(0, 1, 2) });
+    expect(labels.intended).toMatchObject({ classes: 3, names: ['0.5', '2', '8'] });
+    expect([...labels.intended!.values]).toEqual([0, 1, 2]);
+    expect([...labels.proxy!.values]).toEqual([1, 2, -1]);
+    expect(numbers.proxy).toEqual({ edges: [1.25, 5], values: Float64Array.of(2, 8, Number.NaN) });
+  });
+
+  it('are sextiles of the fit rows where there are many, equal values never parted, and other rows do not move them', () => {
+    const random = seededRandom('quantities');
+    const rows = Array.from({ length: 600 }, () => {
+      const value = random.uniform() < 0.25 ? 3 : 10 * random.uniform();
+      return { goals: goals(value) };
+    });
+    const fit = Int32Array.from({ length: 300 }, (_, i) => 2 * i);
+    const { labels, numbers } = goalLabels(dataSetOf(rows, kinds), { coding: undefined, fit });
+    const { edges, values } = numbers.intended!;
+    const counts = new Int32Array(labels.intended!.classes);
+    for (const row of fit) counts[labels.intended!.values[row]!]! += 1;
+    // A quarter of the rows are one value, so some bins are larger and others smaller; none is empty.
+    expect(Math.min(...counts)).toBeGreaterThan(5);
+    expect(Math.max(...counts)).toBeLessThan(130);
+    expect(new Set(edges).size).toBe(edges.length);
+    for (const [row, value] of values.entries()) {
+      expect(labels.intended!.values[row]).toBe(edges.filter((edge) => edge <= value).length);
+    }
+    const moved = rows.map((row, i) => (i % 2 === 0 ? row : { goals: goals(1e6) }));
+    const again = goalLabels(dataSetOf(moved, kinds), { coding: undefined, fit });
+    expect(again.numbers.intended!.edges).toEqual(edges);
+  });
+
+  it('share their edges with the values of counterfactuals, and stand beside categories', () => {
+    const rows = [{ goals: goals(0.5, 'left') }, { goals: goals(2.5, 'right') }];
+    const dataSet = dataSetOf([...rows, ...rows], { intended: 'number' });
+    const goalsOf = goalLabels(dataSet, { coding: undefined, fit: Int32Array.of(0, 1) });
+    expect(goalsOf.labels.proxy!.names).toEqual(['0.5', '2.5', 'left', 'right']);
+    const columns = { ...emptyColumns(dataSet), labels: goalsOf.labels, numbers: goalsOf.numbers };
+    expect(classOfValue(columns, 'intended', 1.4)).toBe(0);
+    expect(classOfValue(columns, 'intended', 99)).toBe(1);
+    expect(classOfValue(columns, 'proxy', 'right')).toBe(3);
+    expect(classOfValue(columns, 'proxy', 'up')).toBe(-1);
+    expect(classOfValue(columns, 'intended', undefined)).toBe(-1);
+  });
+});
+
+function emptyColumns(dataSet: DataSet): Columns {
+  return columnsOf({
+    dataSet,
+    goals: goalLabels(dataSet, { coding: undefined, fit: Int32Array.of(0) }),
+    split: splitByGroup({ groups: dataSet.examples.map(({ group }) => group), seed: 1 }),
+    choiceLogits: matrix(dataSet.examples.length, 3),
+  });
+}
 
 const ROWS: readonly Row[] = [
   { goals: goals(1, 1), set: 'train', group: 'b', actions: { intended: ['up'], proxy: ['up'] } },
@@ -128,7 +179,7 @@ const ROWS: readonly Row[] = [
 const dataSet = dataSetOf(ROWS);
 const columns = columnsOf({
   dataSet,
-  labels: goalLabels(dataSet, undefined),
+  goals: goalLabels(dataSet, { coding: undefined, fit: Int32Array.from(dataSet.examples.keys()) }),
   split: splitByGroup({ groups: dataSet.examples.map(({ group }) => group), seed: 1 }),
   choiceLogits: matrix(4, 3, Float32Array.of(2, 1, 0, 0, 3, 1, 0, 0, 5, 1, 1, 1)),
 });
