@@ -1,4 +1,6 @@
 /** @file capture: hook names and positions of a request, held against the model; runs nothing. */
+import { locatedAt, locatedAtHeader } from '../core/data-place.ts';
+import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import type { Encoded } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
@@ -47,19 +49,59 @@ function hasPositions(hook: HookPoint, model: string): boolean {
  * Absolute position in a row of `length`; negative ones count from the end. Throws `POSITION_RANGE`, naming an example.
  */
 export function positionIn(length: number, position: number, row: number): number {
-  const absolute = position < 0 ? length + position : position;
-  if (Number.isInteger(position) && absolute >= 0 && absolute < length) return absolute;
-  throw new MesascopeError(
+  const absolute = absolutePosition(length, position);
+  if (absolute !== undefined) return absolute;
+  throw missingPosition({ length, position, row });
+}
+
+function missingPosition(of: {
+  readonly length: number;
+  readonly position: number;
+  readonly row: number;
+  readonly input?: ModelInput | undefined;
+}): MesascopeError {
+  const { length, position, row, input } = of;
+  return new MesascopeError(
     'POSITION_RANGE',
     `position ${position} does not exist in example ${row}, which has ${length} position${length === 1 ? '' : 's'}`,
-    { facts: { position, row, length } },
+    { ...locatedAt(input), facts: { position, row, length } },
   );
 }
 
-/** Throws `POSITION_RANGE` unless every row has every position. */
-export function mustHavePositions(encoded: Encoded, positions: readonly number[]): void {
-  for (const position of positions) {
-    for (let row = 0; row < encoded.rows; row++) positionIn(encoded.lengths[row]!, position, row);
+function absolutePosition(length: number, position: number): number | undefined {
+  const absolute = position < 0 ? length + position : position;
+  return Number.isInteger(position) && absolute >= 0 && absolute < length ? absolute : undefined;
+}
+
+/**
+ * Throws `POSITION_RANGE` unless every row has every position. A position that some rows have is missing from a row, and the
+ * error points at its line; one that no row has was asked for in error: by the data's description if it is the read-out.
+ */
+export function mustHavePositions(
+  { lengths }: Encoded,
+  wanted: {
+    readonly positions: readonly number[];
+    readonly readout: number;
+    readonly inputs: readonly ModelInput[];
+  },
+): void {
+  for (const position of wanted.positions) {
+    const row = lengths.findIndex((length) => absolutePosition(length, position) === undefined);
+    if (row < 0) continue;
+    if (lengths.some((length) => absolutePosition(length, position) !== undefined)) {
+      throw missingPosition({ length: lengths[row]!, position, row, input: wanted.inputs[row] });
+    }
+    const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+    const readout = position === wanted.readout;
+    throw new MesascopeError(
+      'POSITION_RANGE',
+      `${readout ? 'the read-out, ' : ''}position ${position}${readout ? ',' : ''} exists in no example: the longest has ${longest} position${longest === 1 ? '' : 's'}`,
+      {
+        ...(readout ? locatedAtHeader(wanted.inputs[0]) : {}),
+        facts: { position, longest },
+        remedy: `Choose ${readout ? 'a `readout`' : 'positions'} from ${-longest} to ${longest - 1}; negative ones count from the end of the row.`,
+      },
+    );
   }
 }
 

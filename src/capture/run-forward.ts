@@ -105,16 +105,19 @@ function prepare(model: Model, request: ForwardRequest): Job {
   const encoded = encode(model, request.inputs, request.mapping);
   const sites = [...new Set(request.hooks)].sort().map((hook) => siteOf(model, hook));
   const positions = [...new Set(request.positions)].sort((a, b) => a - b);
-  if (sites.some((site) => site.positions)) mustHavePositions(encoded, positions);
+  const { inputs, readout } = request;
+  if (sites.some((site) => site.positions)) mustHavePositions(encoded, { positions, readout, inputs });
   const output = request.choices.length === 0 ? undefined : choiceOutput(model);
-  if (output?.positions === true) mustHavePositions(encoded, [request.readout]);
+  if (output?.positions === true) {
+    mustHavePositions(encoded, { positions: [readout], readout, inputs });
+  }
   const maxTokens = request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS;
   return {
     model,
     encoded,
     sites,
     positions,
-    readout: request.readout,
+    readout,
     choices: request.choices,
     output,
     optimization: request.optimization ?? 'all',

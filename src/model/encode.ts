@@ -1,4 +1,5 @@
 /** @file model: a list of inputs as flat arrays that any batch of rows can be fed from; checks them once, before running. */
+import { locatedAt, locatedAtHeader } from '../core/data-place.ts';
 import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
@@ -26,7 +27,7 @@ export type Encoded = {
  * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`.
  *
  * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `TOKEN_RANGE` (example and
- * position named; only where the graph shows its table), `TEXT_UNSUPPORTED`.
+ * position named; only where the graph shows its table), `TEXT_UNSUPPORTED`. Faults of an input that was read from a file point at its line.
  */
 export function encode(
   model: Model,
@@ -39,12 +40,16 @@ export function encode(
     throw new MesascopeError(
       'INPUT_INVALID',
       `input ${stranger} is of kind ${inputs[stranger]!.kind}, the ones before it of kind ${kind}`,
-      { facts: { row: stranger } },
+      { ...locatedAt(inputs[stranger]), facts: { row: stranger } },
     );
   }
   switch (kind) {
     case 'text':
-      throw new MesascopeError('TEXT_UNSUPPORTED', `the inputs of ${model.name} are text`);
+      throw new MesascopeError(
+        'TEXT_UNSUPPORTED',
+        `the inputs of ${model.name} are text`,
+        locatedAtHeader(inputs[0]),
+      );
     case 'tokens':
       return encodeTokens(model, inputs as readonly (ModelInput & { kind: 'tokens' })[], mapping);
     case 'tensors':
@@ -80,7 +85,10 @@ function encodeTokens(
       throw new MesascopeError(
         'INPUT_INVALID',
         `example ${other} has ${lengths[other]} tokens, but the model takes exactly ${fixed.length}`,
-        { facts: { row: other, tokens: lengths[other], needed: fixed.length } },
+        {
+          ...locatedAt(inputs[other]),
+          facts: { row: other, tokens: lengths[other], needed: fixed.length },
+        },
       );
     }
   }
@@ -115,7 +123,10 @@ function mustBeInVocabulary(
   const { inputs, flat, starts } = tokens;
   const empty = inputs.findIndex((row) => row.tokens.length === 0);
   if (empty >= 0) {
-    throw new MesascopeError('INPUT_INVALID', `example ${empty} has no tokens`, { facts: { row: empty } });
+    throw new MesascopeError('INPUT_INVALID', `example ${empty} has no tokens`, {
+      ...locatedAt(inputs[empty]),
+      facts: { row: empty },
+    });
   }
   const size = model.vocabularyOf(input.name);
   const limit = size ?? 0x7fffffff;
@@ -127,7 +138,7 @@ function mustBeInVocabulary(
     throw new MesascopeError(
       'TOKEN_RANGE',
       `example ${row} has the token id ${id} at position ${position}, outside the ${size === undefined ? 'range of ids' : `vocabulary of ${size}`}`,
-      { facts: { row, position, id, vocabulary: size } },
+      { ...locatedAt(inputs[row]), facts: { row, position, id, vocabulary: size } },
     );
   }
 }
@@ -147,10 +158,12 @@ function encodeTensors(
       throw new MesascopeError(
         'INPUT_INVALID',
         `example ${row} gives the tensors ${Object.keys(tensors).join(', ')}, the first one ${fields.join(', ')}`,
-        { facts: { row } },
+        { ...locatedAt(inputs[row]), facts: { row } },
       );
     }
-    const dims = fields.map((field) => rowDims(tensors[field]!, plan.tensors.get(field)!, row));
+    const dims = fields.map((field) =>
+      rowDims({ example: inputs[row]!, field, input: plan.tensors.get(field)!, row }),
+    );
     for (const [f, field] of fields.entries()) {
       // Integers are ids, one per position; of floats the last axis is a vector.
       const { type } = plan.tensors.get(field)!;
@@ -199,12 +212,14 @@ function encodeTensors(
 }
 
 /** A row's shape without the batch axis; data may write a leading 1 for it. */
-function rowDims(
-  tensor: { readonly dims: readonly number[]; readonly data: readonly number[] },
-  input: DescribedInput,
-  row: number,
-): readonly number[] {
-  const { dims, data } = tensor;
+function rowDims(of: {
+  readonly example: ModelInput & { kind: 'tensors' };
+  readonly field: string;
+  readonly input: DescribedInput;
+  readonly row: number;
+}): readonly number[] {
+  const { example, input, row } = of;
+  const { dims, data } = example.tensors[of.field]!;
   const rank = input.shape?.length;
   const own = rank === dims.length && dims[0] === 1 ? dims.slice(1) : dims;
   const declared = input.shape?.slice(1);
@@ -217,7 +232,7 @@ function rowDims(
     throw new MesascopeError(
       'INPUT_INVALID',
       `example ${row} has a tensor [${dims.join(', ')}] of ${data.length} values for the input ${JSON.stringify(input.name)} [${(input.shape ?? []).map((size) => size ?? '?').join(', ')}]`,
-      { facts: { row, dims, input: input.name, shape: input.shape } },
+      { ...locatedAt(example), facts: { row, dims, input: input.name, shape: input.shape } },
     );
   }
   return own;

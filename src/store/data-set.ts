@@ -1,5 +1,6 @@
 /** @file store: reads a data file into a data set and gives a data set its hash; the format itself is data-schema's. */
 import { canonicalJson } from '../core/canonical-json.ts';
+import { type DataPlace, rememberPlace } from '../core/data-place.ts';
 import type { DataSet, Example } from '../core/data-set.ts';
 import { MesascopeError, throwIfAborted } from '../core/errors.ts';
 import { type Sha256, sha256Of } from '../core/hash.ts';
@@ -32,12 +33,14 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
   const started = performance.now();
   control.onProgress?.({ kind: 'stage-start', stage: 'read data', unit: 'examples' });
   let header: DataHeader | undefined;
+  let headerLine = 1;
   const examples: Example[] = [];
   const lineOfId = new Map<string, number>();
   for await (const { number, value } of jsonLines(path, LIMITS, control.signal)) {
     const place: LinePlace = { file: path, line: number };
     if (header === undefined) {
       header = readHeader(value, place);
+      headerLine = number;
       continue;
     }
     const parsed = parseExample(value);
@@ -53,6 +56,7 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
       );
     }
     lineOfId.set(example.id, number);
+    rememberPlaces(example, { ...place, headerLine });
     examples.push(example);
     if (examples.length % PROGRESS_ROWS === 0) {
       control.onProgress?.({ kind: 'stage-progress', stage: 'read data', done: examples.length });
@@ -67,6 +71,14 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
   const dataSet: DataSet = { ...header, examples };
   control.onProgress?.({ kind: 'stage-end', stage: 'read data', durationMs: performance.now() - started });
   return { dataSet, sha256: dataSetSha256(dataSet), warnings: dataSetWarnings(dataSet) };
+}
+
+/** Later faults of an input, which only the model shows, can then name its line. */
+function rememberPlaces({ input, counterfactuals }: Example, place: DataPlace): void {
+  rememberPlace(input, place);
+  for (const list of Object.values(counterfactuals)) {
+    for (const counterfactual of list) rememberPlace(counterfactual.input, place);
+  }
 }
 
 function readHeader(value: unknown, place: LinePlace): DataHeader {

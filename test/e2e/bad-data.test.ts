@@ -54,7 +54,7 @@ describe('a data file', () => {
       'with a token outside the vocabulary',
       (all) => withFields(all, 6, { tokens: [0, 12, 106, 57, 80, 105] }),
       'TOKEN_RANGE',
-      ['bad.jsonl', 'token id 106', 'position 2', /vocabulary of 106/, /"train-5\.0"/],
+      [/^bad\.jsonl:7:1: /, 'token id 106', 'position 2', /vocabulary of 106/, /"train-5\.0"/],
     ],
     [
       'with such a token in a counterfactual',
@@ -71,7 +71,22 @@ describe('a data file', () => {
           };
         }),
       'TOKEN_RANGE',
-      ['bad.jsonl', 'token id 4711', /counterfactual proxy of example "apart-\d+\.0"/],
+      [/^bad\.jsonl:72:1: /, 'token id 4711', /counterfactual proxy of example "apart-30\.0"/],
+    ],
+    [
+      'with a row too short for the read-out',
+      (all) =>
+        withFields(withFields(all, 0, { readout: -4 }), 6, {
+          tokens: [0, 12, 105],
+        }),
+      'POSITION_RANGE',
+      [/^bad\.jsonl:7:1: /, 'position -4', '3 positions', /"train-5\.0"/],
+    ],
+    [
+      'with a read-out that no row has',
+      (all) => withFields(all, 0, { readout: 6 }),
+      'POSITION_RANGE',
+      [/^bad\.jsonl:1:1: /, 'position 6', 'longest has 6', '-6 to 5'],
     ],
     [
       'with a choice that the model does not have',
