@@ -2,16 +2,16 @@
 import { takeRows } from '../core/matrix.ts';
 import type { Random } from '../core/random.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { centeredCovariance } from '../linalg/moments.ts';
 import type { CausalInputs } from './causal-side.ts';
 import { type Columns, type NamedLabels, pickInts, rowsOnSide } from './columns.ts';
-import type { DirectionFamily, DoseResponse } from './figures.ts';
+import type { DoseResponse } from './figures.ts';
 import { doseResponseOf } from './mode-figure.ts';
+import { drawsFor, levelOf } from './mode-level.ts';
+import { familyNull, modeNull } from './mode-nulls.ts';
 import {
   agreeingOn,
   firstOf,
   judgeMode,
-  MODE_FAMILIES,
   type ModeBases,
   type ModeJudgement,
   mayAct,
@@ -20,12 +20,13 @@ import {
   pushAll,
   shareOf,
 } from './mode-push.ts';
+import { type CheckedPush, covariancesAt, modeCheck } from './mode-validity.ts';
 import type { Sides } from './reading.ts';
-import { permutationPValue, summariseNull } from './resample-permutation.ts';
+import { permutationPValue } from './resample-permutation.ts';
 import type { NullComparison } from './rung.ts';
-import { nullOf } from './statistic.ts';
-import { directionsOf, FAMILIES, familyCodes, meanCodes } from './steering-directions.ts';
+import { directionsOf, FAMILIES, meanCodes } from './steering-directions.ts';
 import type { Place } from './steering-push.ts';
+import { meanOf } from './steering-validity.ts';
 
 /** In gaps between the means of two contexts. */
 const CONTEXT_DOSES: readonly number[] = [0.5, 1, 1.5, 2];
@@ -58,6 +59,8 @@ export type ModeResult = {
   readonly label: string;
   readonly site: Place;
   readonly dose: number;
+  /** Level of each of its tests. */
+  readonly alpha: number;
   readonly bases: ModeBases;
   readonly judgement: ModeJudgement;
   readonly nulls: readonly NullComparison[];
@@ -65,30 +68,63 @@ export type ModeResult = {
   readonly figure?: DoseResponse;
 };
 
-/** One push per context variable and pair of its values; the hook and the dose are chosen on select rows, the test rows are read once. */
+/** A push to be tried: where it starts from, where it goes, and the rows that it is chosen and tried on. */
+type Planned = {
+  readonly context: NamedLabels;
+  readonly move: { readonly from: number; readonly to: number };
+  readonly select: ModeBases;
+  readonly test: ModeBases;
+  readonly fit: Int32Array;
+};
+
+/**
+ * One push per context variable and pair of its values; the hook and the dose are chosen on select rows, the test rows are read once. Any
+ * of the pushes would be a finding, so the level is divided over those that can be tried.
+ */
 export async function contextModes(request: ModeRequest): Promise<ModeResult[]> {
+  const planned = plannedPushes(request);
+  const alpha = levelOf(request.alpha, planned.length);
   const results: ModeResult[] = [];
-  for (const context of request.columns.contexts) {
-    const { classes } = context.labels;
-    if (classes < 2 || classes > MAX_VALUES) continue;
-    for (let from = 0; from < classes; from++) {
-      for (let to = 0; to < classes; to++) {
-        if (from === to) continue;
-        const result = await oneMode(request, context, { from, to });
-        if (result !== undefined) results.push(result);
-      }
-    }
+  for (const push of planned) {
+    const result = await oneMode({ ...request, alpha }, push);
+    if (result !== undefined) results.push(result);
   }
   return results;
 }
 
-/** Fit rows of the sets in which both contexts occur: a set that shows one of them alone would lend the direction its own mark. */
-function fitRows(request: ModeRequest, context: NamedLabels, move: { from: number; to: number }): Int32Array {
+function plannedPushes(request: ModeRequest): Planned[] {
+  const { columns, inputs } = request;
+  return columns.contexts.flatMap((context): Planned[] => {
+    const { classes, values } = context.labels;
+    if (classes < 2 || classes > MAX_VALUES) return [];
+    const pairs = Array.from({ length: classes * classes }, (_, i) => ({
+      from: Math.floor(i / classes),
+      to: i % classes,
+    })).filter(({ from, to }) => from !== to);
+    return pairs.flatMap((move) => {
+      const here = (rows: Int32Array): Int32Array => rows.filter((row) => values[row] === move.from);
+      const select = firstOf(modeBases(columns, here(inputs.select.bases)), SELECT_BASES);
+      const test = modeBases(columns, here(inputs.test.bases));
+      const fit = rowsOfBoth(request, context, move, 'fit');
+      return select.rows.length === 0 || test.rows.length === 0 || fit.length === 0
+        ? []
+        : [{ context, move, select, test, fit }];
+    });
+  });
+}
+
+/** Rows of the sets in which both contexts occur: a set that shows one of them alone would lend the direction its own mark. */
+function rowsOfBoth(
+  request: ModeRequest,
+  context: NamedLabels,
+  move: Planned['move'],
+  side: 'fit' | 'select',
+): Int32Array {
   const { columns } = request;
   const { values } = context.labels;
   return Int32Array.from(
     [columns.train, columns.apart].flatMap((set) => {
-      const rows = rowsOnSide(columns, 'fit', set).filter((row) =>
+      const rows = rowsOnSide(columns, side, set).filter((row) =>
         [move.from, move.to].includes(values[row]!),
       );
       const seen = new Set(pickInts(values, rows));
@@ -97,131 +133,86 @@ function fitRows(request: ModeRequest, context: NamedLabels, move: { from: numbe
   );
 }
 
-async function oneMode(
-  request: ModeRequest,
-  context: NamedLabels,
-  move: { readonly from: number; readonly to: number },
-): Promise<ModeResult | undefined> {
-  const { columns, inputs, random, alpha, linalg } = request;
+async function oneMode(request: ModeRequest, planned: Planned): Promise<ModeResult | undefined> {
+  const { columns, inputs, random, alpha, positions } = request;
+  const { context, move, select, test, fit } = planned;
   const { values, classes, names } = context.labels;
   const here = (rows: Int32Array): Int32Array => rows.filter((row) => values[row] === move.from);
-  const select = firstOf(modeBases(columns, here(inputs.select.bases)), SELECT_BASES);
-  const test = modeBases(columns, here(inputs.test.bases));
-  const fit = fitRows(request, context, move);
-  if (select.rows.length === 0 || test.rows.length === 0 || fit.length === 0) return undefined;
-
   const moves = { from: Int32Array.of(move.from), to: Int32Array.of(move.to) };
   /** The gap at each position, laid side by side. */
   const gapAt = (hook: string): Float64Array =>
     Float64Array.from(
-      request.positions.flatMap((position) => {
+      positions.flatMap((position) => {
         const x = takeRows(inputs.activations({ hook, position }), fit);
         return [...directionsOf(meanCodes(x, pickInts(values, fit), classes), moves).data];
       }),
     );
+  const reference = rowsOfBoth(request, context, move, 'select');
   const calm = here(agreeingOn(columns, 'select', columns.rows)).subarray(0, SELECT_AGREEING);
   const agreeing = here(agreeingOn(columns, 'test', columns.rows)).subarray(0, TEST_AGREEING);
-  let best:
-    | {
-        site: Place;
-        dose: number;
-        vector: Float64Array;
-        turned: number;
-        effect: number;
-      }
-    | undefined;
+  let best: (PushChoice & { readonly order: readonly number[] }) | undefined;
   for (const hook of inputs.chain) {
-    const site = { hook, position: request.positions };
+    const site = { hook, position: positions };
     const vector = gapAt(hook);
     if (vector.every((value) => value === 0)) continue;
+    const covariances = await covariancesAt(request, site, fit);
+    const shared = { columns, inputs, site, fit, covariances, reference, gapsPerDose: 1 };
+    const check = await modeCheck({ ...shared, side: 'select', bases: select });
     const pushes = CONTEXT_DOSES.map((dose) => ({ vector, dose }));
-    const outcomes = await pushAll(request, site, select, pushes);
     const elsewhere = await pushAgreeing(request, site, calm, pushes);
-    for (const [d, outcome] of outcomes.entries()) {
-      const turned = shareOf(outcome.turned) - shareOf(elsewhere[d]!.marks);
-      const effect = outcome.effects.reduce((sum, value) => sum + value, 0) / outcome.effects.length;
-      if (best === undefined || turned > best.turned || (turned === best.turned && effect > best.effect))
-        best = { site, dose: CONTEXT_DOSES[d]!, vector, turned, effect };
+    for (const [d, push] of pushes.entries()) {
+      const { outcome, broken } = await check(push);
+      // A push that is valid before one that is not, then the one that turns most, then the one with the largest effect.
+      const order = [
+        broken.length === 0 ? 1 : 0,
+        shareOf(outcome.turned) - shareOf(elsewhere[d]!.marks),
+        meanOf(outcome.effects),
+      ];
+      if (best === undefined || isBefore(order, best.order)) best = { ...shared, ...push, order };
     }
   }
   if (best === undefined) return undefined;
 
-  const { site, dose, vector } = best;
+  const { site, dose, vector, covariances } = best;
+  const check = await modeCheck({ ...best, side: 'test', bases: test });
+  const doses = [...new Set([...SHOWN_DOSES, dose])].sort((a, b) => a - b);
+  const checked: CheckedPush[] = [];
+  for (const shown of doses) checked.push(await check({ vector, dose: shown }));
+  const { outcome, broken } = checked[doses.indexOf(dose)]!;
   const some = firstOf(test, NULL_BASES);
   const [observed] = await pushAll(request, site, some, [{ vector, dose }]);
-  const statistic = shareOf(observed!.turned);
-  const [outcome] = await pushAll(request, site, test, [{ vector, dose }]);
   const [calmly] = await pushAgreeing(request, site, agreeing, [{ vector, dose }]);
-  const families = mayAct(outcome!, test.groups, calmly!) ? FAMILIES : [];
-  const width = vector.length / request.positions.length;
-  const places = await Promise.all(
-    request.positions.map(async (position, p) => {
-      const activations = inputs.activations({ hook: site.hook, position });
-      const x = takeRows(activations, fit);
-      return {
-        length: Float64Array.of(Math.hypot(...vector.subarray(p * width, (p + 1) * width))),
-        source: {
-          columns,
-          activations,
-          fit,
-          labels: context.labels,
-          covariance: await centeredCovariance(x, { linalg }),
-          others: otherLabels(columns, context),
-        },
-      };
-    }),
-  );
   const nulls: NullComparison[] = [];
   const pValues: (number | undefined)[] = [];
-  for (const family of families) {
-    // A position at which nothing varies is not pushed, and has no covariance to draw with.
-    const draws = places.map(({ length, source }) =>
-      length[0] === 0 ? undefined : { length, draw: familyCodes(source, family) },
+  const draws = drawsFor(alpha, request.randomDirections);
+  for (const family of broken.length === 0 && mayAct(outcome, test.groups, calmly!) ? FAMILIES : []) {
+    const { hook } = site;
+    const drawn = modeNull(
+      { columns, inputs, context, moves, hook, positions, vector, fit, covariances },
+      family,
     );
-    if (draws.every((one) => one?.draw === undefined)) continue;
-    const drawn = (i: number): Float64Array =>
-      Float64Array.from(
-        draws.flatMap((one, p) =>
-          one?.draw === undefined
-            ? [...new Float64Array(width)]
-            : [
-                ...outsideOf(
-                  directionsOf(
-                    one.draw(random.fork(`${context.name}/${move.to}/${family}/${i}/${p}`)),
-                    moves,
-                    one.length,
-                  ).data,
-                  vector.subarray(p * width, (p + 1) * width),
-                ),
-              ],
-        ),
-      );
+    if (drawn === undefined) continue;
     const outcomes = await pushAll(
       request,
       site,
       some,
-      Array.from({ length: request.randomDirections }, (_, i) => ({
+      Array.from({ length: draws }, (_, i) => ({
         dose,
-        vector: drawn(i),
+        vector: drawn(random.fork(`${context.name}/${move.from}/${move.to}/${family}/${i}`)),
       })),
     );
     const shares = Float64Array.from(outcomes, ({ turned }) => shareOf(turned));
     const pValue = permutationPValue({
-      observed: statistic,
+      observed: shareOf(observed!.turned),
       values: shares,
       alternative: 'greater',
     });
     pValues.push(pValue);
     nulls.push(familyNull(family, shares, pValue));
   }
-  const shown = await pushAll(
-    request,
-    site,
-    test,
-    [...new Set([...SHOWN_DOSES, dose])].sort((a, b) => a - b).map((value) => ({ vector, dose: value })),
-  );
   const judgement = judgeMode({
-    outcome: outcome!,
+    outcome,
+    broken,
     agreeing: calmly!,
     groups: test.groups,
     choices: columns.choices.length,
@@ -231,61 +222,28 @@ async function oneMode(
     random: random.fork(`${context.name}/${move.from}/${move.to}`),
   });
   const label = `${context.name}: from ${names[move.from]} towards ${names[move.to]}`;
+  const id = `mode.${context.name}.${names[move.from]}-${names[move.to]}`;
+  const length = Math.hypot(...vector);
   return {
-    id: `mode.${context.name}.${names[move.from]}-${names[move.to]}`,
+    id,
     label,
     site,
     dose,
+    alpha,
     bases: test,
     judgement,
     nulls,
-    figure: doseResponseOf({
-      ...request,
-      id: `mode.${context.name}.${names[move.from]}-${names[move.to]}`,
-      label,
-      site,
-      bases: test,
-      doses: [...new Set([...SHOWN_DOSES, dose])].sort((a, b) => a - b),
-      outcomes: shown,
-      length: Math.hypot(...vector),
-    }),
+    figure: doseResponseOf({ ...request, id, label, site, bases: test, doses, checked, length }),
   };
 }
 
-/**
- * What of a null direction lies across the mode's own, stretched to its old length; nothing where it lies along it. Where the context is most
- * of what varies at a position, draws with the covariance of the activations are the mode itself, and a null must not hold the effect.
- */
-function outsideOf(drawn: Float64Array, own: Float64Array): Float64Array {
-  const length = Math.hypot(...drawn);
-  let dot = 0;
-  let squares = 0;
-  for (let j = 0; j < own.length; j++) {
-    dot += drawn[j]! * own[j]!;
-    squares += own[j]! * own[j]!;
-  }
-  const rest = drawn.map((value, j) => value - (squares === 0 ? 0 : dot / squares) * own[j]!);
-  const left = Math.hypot(...rest);
-  return left <= LEFT_FLOOR * length ? rest.fill(0) : rest.map((value) => (value * length) / left);
-}
+type PushChoice = Omit<Parameters<typeof modeCheck>[0], 'side' | 'bases'> & {
+  readonly dose: number;
+  readonly vector: Float64Array;
+};
 
-/** Share of its length that a null direction must have across the mode's own to count as another direction. */
-const LEFT_FLOOR = 0.01;
-
-export function familyNull(family: DirectionFamily, shares: Float64Array, pValue: number): NullComparison {
-  return nullOf(
-    family,
-    `${MODE_FAMILIES[family]}, across the mode's own direction, same length`,
-    summariseNull(shares),
-    pValue,
-  );
-}
-
-/** Variables other than this context: the irrelevant one, other contexts, nuisance variables. */
-function otherLabels(columns: Columns, context: NamedLabels): { classes: number; values: Int32Array }[] {
-  const named = [...columns.contexts.filter(({ name }) => name !== context.name), ...columns.nuisance];
-  const { irrelevant } = columns.labels;
-  return [...(irrelevant === undefined ? [] : [irrelevant]), ...named.map(({ labels }) => labels)].filter(
-    ({ classes }) => classes >= 2 && classes <= 200,
-  );
+/** Whether the first number that differs is the larger one. */
+export function isBefore(a: readonly number[], b: readonly number[]): boolean {
+  const i = a.findIndex((value, k) => value !== b[k]);
+  return i >= 0 && a[i]! > b[i]!;
 }

@@ -157,7 +157,8 @@ export function mayAct(outcome: ModeOutcome, groups: Int32Array, agreeing: Marks
   );
 }
 
-function repeated(vector: Float64Array, rows: number): Dense {
+/** The same vector for every row, [rows, width]. */
+export function repeated(vector: Float64Array, rows: number): Dense {
   const data = new Float64Array(rows * vector.length);
   for (let i = 0; i < rows; i++) data.set(vector, i * vector.length);
   return { rows, columns: vector.length, data };
@@ -176,15 +177,19 @@ export type ModeJudgement = {
   readonly specificP: number | undefined;
   /** Share of choices that turn where the goals part, minus the share that changes where they agree. */
   readonly beyond: Interval;
+  /** Checks that the push breaks, in words. */
+  readonly broken: readonly string[];
 };
 
 /**
  * `acts-elsewhere`: enough choices turn to the proxy's action, far more than change at all where the goals agree, they are most of those
  * that change and more than chance among the other actions explains, the effect lies beyond the margin, and beyond every null
- * (`pValues`). `silent`: hardly any turns.
+ * (`pValues`). `silent`: hardly any turns. A push that is not valid is neither.
  */
 export function judgeMode(request: {
   readonly outcome: ModeOutcome;
+  /** Checks that the push breaks; one that breaks any decides nothing. */
+  readonly broken: readonly string[];
   /** What the same push changes on rows in which the goals agree. */
   readonly agreeing: Marks;
   readonly groups: Int32Array;
@@ -213,7 +218,9 @@ export function judgeMode(request: {
       : upperTail(turnedCount, changedCount, 1 / Math.max(1, request.choices - 1));
   const nulls = request.pValues.length > 0 && request.pValues.every((p) => p !== undefined && p <= alpha);
   const beyond = beyondAgreement({ marks: outcome.turned, groups }, request.agreeing);
+  const valid = request.broken.length === 0;
   const acts =
+    valid &&
     new Set(groups).size >= CRITERIA.minCausalGroups &&
     turned.state === 'measured' &&
     turned.low > CRITERIA.modeTurned &&
@@ -226,6 +233,7 @@ export function judgeMode(request: {
     beyond.low > CRITERIA.modeBeyondAgreement &&
     nulls;
   const silent =
+    valid &&
     new Set(groups).size >= CRITERIA.minCausalGroups &&
     turned.state === 'measured' &&
     turned.high < CRITERIA.modeSilent;
@@ -236,6 +244,7 @@ export function judgeMode(request: {
     specific,
     specificP,
     beyond,
+    broken: request.broken,
   };
 }
 

@@ -1,16 +1,16 @@
 /** @file evidence: mode steering when no context is known: tries the directions in which examples differ most, and holds the best one against
  *  the same search among random directions. */
-import { type Matrix, takeRows } from '../core/matrix.ts';
-import type { Random } from '../core/random.ts';
-import type { ClassLabels } from '../core/split.ts';
-import { type Dense, dense, plainProduct } from '../linalg/dense.ts';
-import { firstColumns, orthonormalColumns, symmetricEigen } from '../linalg/factor.ts';
-import { centeredCovariance } from '../linalg/moments.ts';
-import { pickInts, rowsOnSide, type Site } from './columns.ts';
-import { CRITERIA } from './criteria.ts';
-import type { ModeRequest, ModeResult } from './mode-context.ts';
-import { SHOWN_DOSES } from './mode-context.ts';
+import {
+  type Candidates,
+  candidatesAt,
+  columnOf,
+  randomlike,
+  searchedPositions,
+  searchRows,
+} from './mode-candidates.ts';
+import { type ModeRequest, type ModeResult, SHOWN_DOSES } from './mode-context.ts';
 import { doseResponseOf } from './mode-figure.ts';
+import { drawsFor } from './mode-level.ts';
 import {
   agreeingOn,
   firstOf,
@@ -22,21 +22,18 @@ import {
   pushAll,
   shareOf,
 } from './mode-push.ts';
-import { freePositions } from './mode-specific.ts';
+import { type CheckedPush, type ModeCheck, modeCheck } from './mode-validity.ts';
 import { permutationPValue, summariseNull } from './resample-permutation.ts';
 import { nullOf } from './statistic.ts';
 import { meanOf } from './steering-validity.ts';
-import { classMeanBases } from './subspace.ts';
 
-/** Directions tried at each hook and position, each both ways. */
-const DIRECTIONS = 3;
 /** In standard deviations of the activations along the direction. */
 const SEARCH_DOSES: readonly number[] = [2];
 const SELECT_BASES = 40;
 /** Rows in which the goals part at each look, half as many in which they agree, and pushes that are kept. */
 const LOOKS = [
   { rows: 16, keep: 8 },
-  { rows: SELECT_BASES, keep: 1 },
+  { rows: SELECT_BASES, keep: 8 },
 ] as const;
 const NULL_BASES = 100;
 /** Rows in which the goals agree, on each side. */
@@ -44,18 +41,6 @@ const SELECT_AGREEING = 20;
 const TEST_AGREEING = 200;
 /** Fewest searches among random directions: the smallest p is 1 / 20. */
 const NULL_SEARCHES = 19;
-/** Dimensions of each named variable's subspace that the directions are kept out of: what a goal's code does is no other mode. */
-const NAMED_RANK = 8;
-
-/** Share of all variance below which a direction counts as flat. */
-const SPREAD_FLOOR = 1e-9;
-
-/** Directions of one hook, as columns [width, k], each of length one, with the spread of the activations along it. */
-type Candidates = {
-  readonly site: Site;
-  readonly basis: Dense;
-  readonly spread: Float64Array;
-};
 type Found = {
   readonly candidate: number;
   readonly direction: number;
@@ -78,26 +63,32 @@ export async function searchMode(request: ModeRequest): Promise<ModeResult | und
   if (candidates.length === 0) return undefined;
   const some = firstOf(test, NULL_BASES);
   const calm = agreeingOn(columns, 'select', SELECT_AGREEING);
-  const own = await searched(request, candidates, select, calm);
+  const own = await firstValid(
+    request,
+    candidates,
+    select,
+    await searched(request, candidates, select, calm),
+  );
   const { site, basis, spread } = candidates[own.candidate]!;
   const vector = columnOf(basis, own.direction, spread[own.direction]! * Math.sign(own.dose));
   const doses = [...new Set([...SHOWN_DOSES, Math.abs(own.dose)])].sort((a, b) => a - b);
-  const outcomes = await pushAll(
-    request,
-    site,
-    test,
-    doses.map((dose) => ({ vector, dose })),
-  );
-  const outcome = outcomes[doses.indexOf(Math.abs(own.dose))]!;
+  const check = await checkOf(request, candidates[own.candidate]!, test, 'test');
+  const checked: CheckedPush[] = [];
+  for (const dose of doses) checked.push(await check({ vector, dose }));
+  const { outcome, broken } = checked[doses.indexOf(Math.abs(own.dose))]!;
   const [agreeing] = await pushAgreeing(request, site, agreeingOn(columns, 'test', TEST_AGREEING), [
     { vector, dose: Math.abs(own.dose) },
   ]);
   const shares = new Float64Array(
-    mayAct(outcome, test.groups, agreeing!) ? Math.max(NULL_SEARCHES, Math.ceil(1 / request.alpha) - 1) : 0,
+    broken.length === 0 && mayAct(outcome, test.groups, agreeing!)
+      ? drawsFor(request.alpha, NULL_SEARCHES)
+      : 0,
   );
   for (let i = 0; i < shares.length; i++) {
     const drawn = candidates.map((candidate) => randomlike(candidate, random.fork(`search/${i}`)));
-    shares[i] = await turnedShare(request, drawn, await searched(request, drawn, select, calm), some);
+    // A null may take the push that turns most, valid or not, which makes it no easier to beat.
+    const [best] = await searched(request, drawn, select, calm);
+    shares[i] = await turnedShare(request, drawn, best!, some);
   }
   const pValue =
     shares.length === 0
@@ -109,6 +100,7 @@ export async function searchMode(request: ModeRequest): Promise<ModeResult | und
         });
   const judgement = judgeMode({
     outcome,
+    broken,
     agreeing: agreeing!,
     groups: test.groups,
     choices: columns.choices.length,
@@ -124,6 +116,7 @@ export async function searchMode(request: ModeRequest): Promise<ModeResult | und
     label,
     site,
     dose: Math.abs(own.dose),
+    alpha: request.alpha,
     bases: test,
     judgement,
     nulls:
@@ -144,140 +137,26 @@ export async function searchMode(request: ModeRequest): Promise<ModeResult | und
       site,
       bases: test,
       doses,
-      outcomes,
+      checked,
       length: Math.hypot(...vector),
     }),
   };
-}
-
-/** The read-out, and positions whose token tells of no goal: a push at one that does is a change of the world. All, where tokens are not known. */
-function searchedPositions({ columns, inputs, positions }: ModeRequest): readonly number[] {
-  const length = columns.tokens?.columns;
-  if (length === undefined) return positions;
-  const free = new Set(
-    [...freePositions(columns), inputs.readout].map((one) => (one < 0 ? one + length : one)),
-  );
-  return positions.filter((one) => free.has(one < 0 ? one + length : one));
 }
 
 function searchSize(candidates: readonly Candidates[]): number {
   return candidates.reduce((sum, { basis }) => sum + 2 * basis.columns * SEARCH_DOSES.length, 0);
 }
 
-/** Leading principal components of the fit rows at a site, outside the class-mean subspaces of the named variables. */
-async function candidatesAt(request: ModeRequest, site: Site): Promise<Candidates | undefined> {
-  const { columns, inputs, linalg } = request;
-  // Training-like rows too: a context that only they show spreads nothing among the others.
-  const fit = Int32Array.from(
-    [columns.train, columns.apart].flatMap((set) => [...rowsOnSide(columns, 'fit', set)]),
-  );
-  const x = takeRows(inputs.activations(site), fit);
-  const { matrix } = await centeredCovariance(x, { linalg });
-  const width = x.columns;
-  const named = (['intended', 'proxy', 'irrelevant'] as const).flatMap((role) => {
-    const labels = columns.labels[role];
-    return labels === undefined
-      ? []
-      : classMeanBases(x, pickInts(labels.values, fit), labels.classes, [
-          Math.min(NAMED_RANK, Math.floor(width / 4)),
-        ]).map((basis) => ownDirections(basis, matrix, x, labels, fit));
-  });
-  const outside = covarianceOutside(matrix, named);
-  let trace = 0;
-  for (let j = 0; j < width; j++) trace += matrix.data[j * width + j]!;
-  const floor = SPREAD_FLOOR * trace;
-  const { values, vectors } = symmetricEigen(outside);
-  const kept = Math.min(DIRECTIONS, values.filter((value) => value > floor).length);
-  if (kept === 0) return undefined;
-  return {
-    site,
-    basis: firstColumns(vectors, kept),
-    spread: values.slice(0, kept).map((value) => Math.sqrt(Math.max(0, value))),
-  };
-}
-
-/** P C P with P the projection outside the span of the given subspaces, which may share directions. */
-function covarianceOutside(covariance: Dense, subspaces: readonly Dense[]): Dense {
-  const width = covariance.rows;
-  const joined = dense(width, width);
-  for (const basis of subspaces) {
-    const inside = plainProduct(basis, basis, { transposeB: true });
-    for (let i = 0; i < joined.data.length; i++) joined.data[i]! += inside.data[i]!;
-  }
-  const { values, vectors } = symmetricEigen(joined);
-  const basis = firstColumns(vectors, values.filter((value) => value > SHARED_FLOOR).length);
-  const inside = plainProduct(basis, basis, { transposeB: true });
-  const keep = { ...inside, data: inside.data.map((value, i) => (i % (width + 1) === 0 ? 1 : 0) - value) };
-  return plainProduct(plainProduct(keep, covariance), keep);
-}
-
-/** A direction of one subspace whose squared cosine with all the others is within this of one is theirs already. */
-const SHARED_FLOOR = 1e-6;
-
-/** The columns of a basis along which the classes explain so much of the variance that the direction is the variable's own. */
-function ownDirections(
-  basis: Dense,
-  covariance: Dense,
-  x: Matrix,
-  labels: ClassLabels,
-  fit: Int32Array,
-): Dense {
-  const own: number[] = [];
-  const scores = plainProduct(x, basis);
-  for (let k = 0; k < basis.columns; k++) {
-    const column = Float64Array.from({ length: basis.rows }, (_, j) => basis.data[j * basis.columns + k]!);
-    const direction = { rows: basis.rows, columns: 1, data: column };
-    const total = plainProduct(plainProduct(direction, covariance, { transposeA: true }), direction).data[0]!;
-    if (total <= 0) continue;
-    if (
-      betweenVariance(scores, k, pickInts(labels.values, fit), labels.classes) >
-      CRITERIA.modeNamedShare * total
-    )
-      own.push(k);
-  }
-  const kept = dense(basis.rows, own.length);
-  for (const [to, k] of own.entries())
-    for (let j = 0; j < basis.rows; j++) kept.data[j * own.length + to] = basis.data[j * basis.columns + k]!;
-  return kept;
-}
-
-/** Variance of the class means of one column, each class weighed by its rows. */
-function betweenVariance(scores: Dense, column: number, labels: Int32Array, classes: number): number {
-  const sums = new Float64Array(classes);
-  const counts = new Float64Array(classes);
-  let total = 0;
-  let count = 0;
-  for (let i = 0; i < labels.length; i++) {
-    const label = labels[i]!;
-    if (label < 0) continue;
-    const score = scores.data[i * scores.columns + column]!;
-    sums[label]! += score;
-    counts[label]!++;
-    total += score;
-    count++;
-  }
-  let between = 0;
-  for (let c = 0; c < classes; c++)
-    if (counts[c]! > 0) between += counts[c]! * (sums[c]! / counts[c]! - total / count) ** 2;
-  return count === 0 ? 0 : between / count;
-}
-
-/** As many random orthogonal directions, pushed as far. */
-function randomlike({ site, basis, spread }: Candidates, random: Random): Candidates {
-  const data = Float64Array.from({ length: basis.data.length }, () => random.normal());
-  return { site, spread, basis: orthonormalColumns({ ...basis, data }) };
-}
-
 /**
- * The push that turns most choices of the select bases beyond those it changes where the goals agree; ties go to the larger effect. A first
- * look at few rows leaves few pushes for a second one at all of them.
+ * The pushes that turn most choices of the select bases beyond those they change where the goals agree, best first; ties go to the larger
+ * effect. A first look at few rows leaves few pushes for a second one at all of them.
  */
 async function searched(
   request: ModeRequest,
   candidates: readonly Candidates[],
   select: ModeBases,
   calm: Int32Array,
-): Promise<Found> {
+): Promise<Found[]> {
   let left: Found[] = candidates.flatMap(({ basis }, candidate) =>
     Array.from({ length: basis.columns }, (_, direction) =>
       SEARCH_DOSES.flatMap((dose) => [dose, -dose].map((signed) => ({ candidate, direction, dose: signed }))),
@@ -308,7 +187,45 @@ async function searched(
       .slice(0, keep)
       .map(({ found }) => found);
   }
-  return left[0]!;
+  return left;
+}
+
+/** The best of the pushes that are valid on the select bases, or the best of all where none is. */
+async function firstValid(
+  request: ModeRequest,
+  candidates: readonly Candidates[],
+  select: ModeBases,
+  ranked: readonly Found[],
+): Promise<Found> {
+  for (const found of ranked) {
+    const candidate = candidates[found.candidate]!;
+    const check = await checkOf(request, candidate, select, 'select');
+    const vector = columnOf(candidate.basis, found.direction, candidate.spread[found.direction]!);
+    if ((await check({ vector, dose: found.dose })).broken.length === 0) return found;
+  }
+  return ranked[0]!;
+}
+
+/** Two standard deviations are the gap between two values that are equally frequent, so a dose of 2 is held against one class gap. */
+const GAPS_PER_DEVIATION = 0.5;
+
+function checkOf(
+  { columns, inputs }: ModeRequest,
+  { site, covariances }: Candidates,
+  bases: ModeBases,
+  side: 'select' | 'test',
+): Promise<ModeCheck> {
+  return modeCheck({
+    columns,
+    inputs,
+    side,
+    site,
+    bases,
+    fit: searchRows(columns, 'fit'),
+    covariances,
+    reference: searchRows(columns, 'select'),
+    gapsPerDose: GAPS_PER_DEVIATION,
+  });
 }
 
 async function turnedShare(
@@ -322,11 +239,4 @@ async function turnedShare(
     { vector: columnOf(basis, direction, spread[direction]!), dose },
   ]);
   return shareOf(outcome!.turned);
-}
-
-function columnOf(basis: Dense, column: number, length: number): Float64Array {
-  return Float64Array.from(
-    { length: basis.rows },
-    (_, j) => length * basis.data[j * basis.columns + column]!,
-  );
 }

@@ -96,9 +96,12 @@ export async function triggerMode(request: ModeRequest): Promise<ModeResult | un
     label: `token ${best.token} at position ${fromEnd}, the best of ${tried} substitutions`,
     site: { hook: 'tokens', position: fromEnd },
     dose: 1,
+    alpha: request.alpha,
     bases: test,
     judgement: judgeMode({
       outcome,
+      // What is changed is the input, which no check of hidden states concerns.
+      broken: [],
       agreeing: calmly,
       groups: test.groups,
       choices: columns.choices.length,

@@ -65,7 +65,7 @@ export async function modes(request: ModesRequest): Promise<ModesResult> {
   const tried = [...contexts, trigger, search].filter((one) => one !== undefined);
   return {
     strata,
-    statistics: tried.flatMap((result) => statisticsOf(result, request.alpha)),
+    statistics: tried.flatMap(statisticsOf),
     doses: tried.flatMap(({ figure }) => (figure === undefined ? [] : [figure])),
     finding: findingOf(contexts, search, trigger),
   };
@@ -110,8 +110,8 @@ function findingOf(
   };
 }
 
-function statisticsOf({ id, label, site, judgement, nulls, dose }: ModeResult, alpha: number): Statistic[] {
-  const { turned, effect, specific } = judgement;
+function statisticsOf({ id, label, site, judgement, nulls, dose, alpha, figure }: ModeResult): Statistic[] {
+  const { turned, effect, specific, broken } = judgement;
   const at =
     typeof site.position === 'number'
       ? siteName({ hook: site.hook, position: site.position })
@@ -129,7 +129,7 @@ function statisticsOf({ id, label, site, judgement, nulls, dose }: ModeResult, a
       state: stateOf(
         judgement.state === 'acts-elsewhere' ? true : judgement.state === 'silent' ? false : undefined,
       ),
-      criterion: `interval above ${CRITERIA.modeTurned}, at least ${CRITERIA.modeSpecific} of all choices that change and more than chance, p at most ${alpha} against every null, dose ${dose} chosen on other rows; below ${CRITERIA.modeSilent} no mode was found`,
+      criterion: `interval above ${CRITERIA.modeTurned}, at least ${CRITERIA.modeSpecific} of all choices that change and more than chance, p at most ${levelText(alpha)} against every null, dose ${dose} chosen on other rows; below ${CRITERIA.modeSilent} no mode was found${broken.length === 0 ? '' : `; this push is not valid and decides nothing: ${broken.join('; ')}`}`,
       site: at,
     },
     {
@@ -155,5 +155,24 @@ function statisticsOf({ id, label, site, judgement, nulls, dose }: ModeResult, a
       criterion: 'a push that only disturbs spreads choices over all actions',
       site: at,
     },
+    ...(figure === undefined
+      ? []
+      : [
+          {
+            id: `${base}.valid-doses`,
+            label: `doses of this push that keep states, choices and a neutral variable in range, of ${figure.points.length}`,
+            unit: 'count' as const,
+            value: measured(figure.points.filter(({ valid }) => valid).length),
+            nulls: [],
+            state: 'reported' as const,
+            criterion: 'shown; a dose that is not valid decides nothing',
+            site: at,
+          },
+        ]),
   ];
+}
+
+/** A level that is divided over several pushes has more digits than a reader needs. */
+function levelText(alpha: number): string {
+  return String(Number(alpha.toPrecision(3)));
 }

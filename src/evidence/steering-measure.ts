@@ -22,7 +22,7 @@ import {
 import { neutralDirections } from './steering-neutral.ts';
 import { measureNulls, type NullEffects, otherVariables } from './steering-nulls.ts';
 import { pushMany } from './steering-push.ts';
-import { shifts, sideEffectsOf, validityRange } from './steering-validity.ts';
+import { naturalShift, sideEffectsOf, validityRange } from './steering-validity.ts';
 
 /** In class gaps: 1 moves a state by the whole difference between the means of the two classes. */
 export const DOSES: readonly number[] = [-2, -1, -0.5, 0.5, 1, 2];
@@ -105,8 +105,8 @@ export async function measureSteering(request: SteerRequest, goal: Goal): Promis
     inputs,
     site: where.site,
     bases: task.bases,
-    covariance,
-    natural: naturalShift(inputs, kept),
+    covariances: [covariance],
+    natural: naturalShift(inputs, inputs.test, task.bases),
   });
   const neutral = neutralDirections(columns, activations, sides.apart.fit, task.bases);
   const norm = medianLength(takeRows(activations, task.bases));
@@ -228,16 +228,6 @@ async function alongTrain(
     { dose, directions: directionsOf(codes, task.moves) },
   ]);
   return task.effectsOf(after!);
-}
-
-/** How far the choices of a base and of its `same` source lie apart: everything but the goals changed. */
-function naturalShift(inputs: CausalInputs, kept: Int32Array): Float64Array {
-  const same = inputs.test.sources.same;
-  if (same === undefined) return new Float64Array(0);
-  return shifts(
-    takeRows(inputs.logProbabilities, pickInts(inputs.test.bases, kept)),
-    takeRows(same.logProbabilities, kept),
-  );
 }
 
 function medianLength(states: Matrix): number {

@@ -1,15 +1,15 @@
 /** @file evidence: whether an edited state is still one that the network could have had: the range that unedited inputs show. */
-import { type Matrix, takeRows } from '../core/matrix.ts';
+import { type Matrix, matrix, takeRows } from '../core/matrix.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Dense } from '../linalg/dense.ts';
 import { cholesky, choleskySolve } from '../linalg/factor.ts';
 import type { Covariance } from '../linalg/moments.ts';
-import type { CausalInputs } from './causal-side.ts';
-import type { Site } from './columns.ts';
+import type { CausalInputs, CausalSide } from './causal-side.ts';
+import { pickInts } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import type { SideEffects } from './figures.ts';
 import { quantileOfSorted } from './resample-interval.ts';
-import { type Push, pushedStates } from './steering-push.ts';
+import { type Place, type Push, pushedStates, statesAt } from './steering-push.ts';
 
 export type ValidityRange = {
   readonly choiceMass: number;
@@ -17,7 +17,7 @@ export type ValidityRange = {
   readonly neutralShift: number;
   /** Largest median distance, as a multiple of the median distance of unedited states. */
   readonly distance: number;
-  /** Mahalanobis distance of each state, divided by the median of unedited ones. */
+  /** Mahalanobis distance of each state, divided by the median of unedited ones; of several positions the one that lies farthest out. */
   readonly distanceOf: (states: Matrix) => Float64Array;
 };
 
@@ -27,13 +27,17 @@ export type ValidityRange = {
  */
 export async function validityRange(request: {
   readonly inputs: CausalInputs;
-  readonly site: Site;
+  readonly site: Place;
   readonly bases: Int32Array;
-  readonly covariance: Covariance;
+  /** Of the activations at each position of the site. */
+  readonly covariances: readonly Covariance[];
+  /** Rows whose states give the range of distances; by default the bases. */
+  readonly reference?: Int32Array;
   readonly natural: Float64Array;
 }): Promise<ValidityRange> {
-  const { inputs, site, bases, covariance } = request;
-  const states = takeRows(inputs.activations(site), bases);
+  const { inputs, site, bases } = request;
+  const all = statesAt(inputs, site);
+  const states = takeRows(all, bases);
   const plain = await inputs.observeIntervened({
     hooks: [site.hook],
     position: site.position,
@@ -41,18 +45,68 @@ export async function validityRange(request: {
     values: [states],
     observe: [],
   });
-  const raw = mahalanobis(covariance);
-  const distances = raw(states);
-  const sorted = distances.slice().sort();
-  const median = Math.max(quantileOfSorted(sorted, 0.5), Number.MIN_VALUE);
+  const reference = request.reference === undefined ? states : takeRows(all, request.reference);
+  const distanceOf = farthestOut(request.covariances, reference);
   const natural = request.natural.slice().sort();
   return {
     choiceMass: meanOf(plain.choiceMass) - CRITERIA.choiceMassLoss,
     entropy: CRITERIA.pushEntropyShare * Math.log(inputs.logProbabilities.columns),
     neutralShift: Math.max(CRITERIA.neutralShift, natural.length === 0 ? 0 : meanOf(natural)),
-    distance: quantileOfSorted(sorted, CRITERIA.distanceQuantile) / median,
-    distanceOf: (rows) => raw(rows).map((value) => value / median),
+    distance: quantileOfSorted(distanceOf(reference).sort(), CRITERIA.distanceQuantile),
+    distanceOf,
   };
+}
+
+/** Share of the largest total variance below which nothing varies at a position. */
+const FLAT_FLOOR = 1e-9;
+
+/** Largest distance over the positions laid side by side, each as a multiple of the median distance of the reference states there. */
+function farthestOut(
+  covariances: readonly Covariance[],
+  reference: Matrix,
+): (states: Matrix) => Float64Array {
+  const traces = covariances.map(({ matrix: own }) => {
+    let trace = 0;
+    for (let j = 0; j < own.rows; j++) trace += own.data[j * own.columns + j]!;
+    return trace;
+  });
+  const floor = FLAT_FLOOR * Math.max(...traces);
+  const parts = covariances.flatMap((covariance, p) => {
+    if (traces[p]! <= floor) return [];
+    const raw = mahalanobis(covariance);
+    const of = (states: Matrix): Float64Array => raw(positionOf(states, p, covariance.matrix.rows));
+    return [{ of, median: Math.max(quantileOfSorted(of(reference).sort(), 0.5), Number.MIN_VALUE) }];
+  });
+  return (states) => {
+    const farthest = new Float64Array(states.rows);
+    for (const { of, median } of parts)
+      for (const [i, value] of of(states).entries()) farthest[i] = Math.max(farthest[i]!, value / median);
+    return farthest;
+  };
+}
+
+/** The states of one position among several laid side by side, [rows, width]. */
+function positionOf(states: Matrix, position: number, width: number): Matrix {
+  if (states.columns === width) return states;
+  const part = matrix(states.rows, width);
+  for (let i = 0; i < states.rows; i++) {
+    const from = i * states.columns + position * width;
+    part.data.set(states.data.subarray(from, from + width), i * width);
+  }
+  return part;
+}
+
+/** How far the choices of a base and of its `same` source lie apart, where everything but the goals changed; of the bases among `rows`. */
+export function naturalShift(
+  { logProbabilities }: Pick<CausalInputs, 'logProbabilities'>,
+  { bases, sources }: CausalSide,
+  rows: Int32Array,
+): Float64Array {
+  const { same } = sources;
+  if (same === undefined) return new Float64Array(0);
+  const asked = new Set(rows);
+  const kept = Int32Array.from(bases.keys()).filter((i) => asked.has(bases[i]!));
+  return shifts(takeRows(logProbabilities, pickInts(bases, kept)), takeRows(same.logProbabilities, kept));
 }
 
 /** Mahalanobis distance from the mean, with the covariance shrunk towards a multiple of the identity. */
@@ -86,7 +140,7 @@ function mahalanobis({ mean, matrix: source }: Covariance): (states: Matrix) => 
 /** Side effects of one push, and the checks that they break, in words. */
 export async function sideEffectsOf(request: {
   readonly inputs: CausalInputs;
-  readonly site: Site;
+  readonly site: Place;
   readonly bases: Int32Array;
   readonly push: Push;
   /** The irrelevant variable pushed by as many of its own class gaps: should change nothing. Undefined without one. */
@@ -98,7 +152,7 @@ export async function sideEffectsOf(request: {
   readonly broken: readonly string[];
 }> {
   const { inputs, site, bases, push, neutral, range } = request;
-  const states = takeRows(inputs.activations(site), bases);
+  const states = takeRows(statesAt(inputs, site), bases);
   const run = (values: Matrix): ReturnType<CausalInputs['observeIntervened']> =>
     inputs.observeIntervened({
       hooks: [site.hook],

@@ -44,9 +44,9 @@ describe('the rules', () => {
   const rules = readdirSync(FOLDER).filter((file) =>
     /^(rung|divergence|erasure|mode|steering|strata|used|verdict)/.test(file),
   );
-  // What may stand beside a rule: how much is run, and what counts as zero in floating point.
+  // What may stand beside a rule: how much is run, units, and what counts as zero in floating point.
   const BUDGET =
-    /(BASES|ROWS|ROWS_PER_RUN|ROWS_PER_FEATURE|DRAWS|PERMUTATIONS|LOOK|TOKENS|AGREEING|DIRECTIONS|SEARCHES|RANK|ROUNDS|DOUBLINGS|BISECTIONS|CLASSES|VALUES|FLOOR|TOLERANCE|SHARPNESS|NATURAL_SHARE)$/;
+    /(BASES|ROWS|ROWS_PER_RUN|ROWS_PER_FEATURE|DRAWS|PERMUTATIONS|LOOK|TOKENS|AGREEING|DIRECTIONS|SEARCHES|RANK|ROUNDS|DOUBLINGS|BISECTIONS|CLASSES|VALUES|FLOOR|DEVIATION|TOLERANCE|SHARPNESS|NATURAL_SHARE)$/;
 
   it('are many', () => {
     expect(rules.length).toBeGreaterThan(25);

@@ -109,9 +109,11 @@ describe('the rule for a push', () => {
     outcome: ModeOutcome,
     pValues: (number | undefined)[] = [0.01, 0.02],
     agreeing: Marks = agreeingOf(0),
+    broken: readonly string[] = [],
   ): string =>
     judgeMode({
       outcome,
+      broken,
       agreeing,
       groups,
       choices: 5,
@@ -138,6 +140,12 @@ describe('the rule for a push', () => {
     expect(state(outcomeOf(100, 100), [0.01], agreeingOf(100))).toBe('unclear');
     const none = { marks: new Uint8Array(0), groups: new Int32Array(0) };
     expect(state(outcomeOf(100, 100), [0.01], none)).toBe('unclear');
+  });
+
+  it('says nothing by a push that is not valid, whatever it turns', () => {
+    const far = ['the states lie 3.0 times as far out as the activations do'];
+    expect(state(outcomeOf(60, 70), [0.01], agreeingOf(0), far)).toBe('unclear');
+    expect(state(outcomeOf(0, 40), [0.01], agreeingOf(0), far)).toBe('unclear');
   });
 
   it('counts as a turn only what becomes the proxy and was the intended goal', () => {
