@@ -97,6 +97,7 @@ export function clusterBootstrapDraws(
     values: values.slice(0, kept).sort(),
     draws,
     undefinedDraws: draws - kept,
+    groups: present.length,
     ...(jackknife === undefined ? {} : { jackknife }),
   };
 }

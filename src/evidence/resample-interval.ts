@@ -1,6 +1,7 @@
 /** @file evidence: intervals as values, and how draws become one (percentile, BCa); draws nothing itself. */
 import { MesascopeError } from '../core/errors.ts';
 import { normalCdf, normalQuantile } from './distribution-normal.ts';
+import { studentQuantile } from './distribution-student.ts';
 import type { RecordedInterval } from './rung.ts';
 
 export type MeasuredInterval = {
@@ -35,6 +36,8 @@ export type BootstrapDraws = {
   readonly values: Float64Array;
   readonly draws: number;
   readonly undefinedDraws: number;
+  /** Groups that were resampled; with it the interval is widened for their being few. */
+  readonly groups?: number;
   /** Statistic without group g, one per group; undefined where it does not exist. Absent unless asked for. */
   readonly jackknife?: readonly (number | undefined)[];
 };
@@ -82,6 +85,16 @@ function standardDeviation(values: Float64Array): number {
   return values.length > 1 ? Math.sqrt(sum / (values.length - 1)) : 0;
 }
 
+/**
+ * The tail at which draws are cut so that few groups do not make the interval too short: resampling n groups understates their variance
+ * by (n - 1) / n, and a normal tail ignores that it is estimated. normalCdf(sqrt(n / (n - 1)) t) with t the quantile of Student's t with
+ * n - 1 degrees of freedom (Hesterberg 2015, The American Statistician 69, section 3.3: expanded percentile interval).
+ */
+export function expandedTail(tail: number, groups: number | undefined): number {
+  if (groups === undefined || groups < 2) return tail;
+  return normalCdf(Math.sqrt(groups / (groups - 1)) * studentQuantile(tail, groups - 1));
+}
+
 export type IntervalOptions = {
   /** Nominal coverage. Default 0.95. */
   readonly level?: number;
@@ -91,7 +104,8 @@ export type IntervalOptions = {
 
 /**
  * The interval that bootstrap draws give: percentile, or bias-corrected and accelerated (Efron 1987, JASA 82, 171-185). Draws equal
- * to the estimate count half in the median bias, since statistics made of counts tie often. Undefined when more than 5 % of
+ * to the estimate count half in the median bias, since statistics made of counts tie often. Where the number of groups is given, both
+ * ends are taken further out (`expandedTail`). Undefined when more than 5 % of
  * draws are, or when BCa has nothing to go by. Throws `BAD_SETTING`.
  */
 export function bootstrapInterval(from: BootstrapDraws, options: IntervalOptions = {}): Interval {
@@ -119,7 +133,7 @@ export function bootstrapInterval(from: BootstrapDraws, options: IntervalOptions
   if (high - low <= rounding && Math.abs(estimate - low) <= rounding) {
     return { ...common, low: estimate, high: estimate, method: words, degenerate: true };
   }
-  const tail = (1 - level) / 2;
+  const tail = expandedTail((1 - level) / 2, from.groups);
   if (method === 'percentile') {
     return {
       ...common,
