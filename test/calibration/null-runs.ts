@@ -30,14 +30,15 @@ export type NullSettings = {
   readonly twins: number;
 };
 
-/** p-values by test, and for each interval whether it held the truth, over all runs. */
+/** p-values by test, for each interval whether it held the truth, and for each rung and goal whether it passed, over all runs. */
 export type Collected = {
   readonly pValues: Map<string, number[]>;
   readonly covered: Map<string, boolean[]>;
+  readonly passed: Map<string, boolean[]>;
 };
 
 export function collected(): Collected {
-  return { pValues: new Map(), covered: new Map() };
+  return { pValues: new Map(), covered: new Map(), passed: new Map() };
 }
 
 function push<T>(map: Map<string, T[]>, key: string, value: T): void {
@@ -140,8 +141,14 @@ export async function ladderUnderNull(
     linalg,
     sets: [],
   });
-  for (const { statistics } of evidence.rungs) {
+  for (const { id: rung, byRole, statistics } of evidence.rungs) {
+    for (const [role, state] of Object.entries(byRole))
+      push(into.passed, `${rung} ${role}`, state === 'passed');
     for (const { id, nulls, interval } of statistics) {
+      const tested = nulls.flatMap(({ pValue }) => (pValue.state === 'measured' ? [pValue.value] : []));
+      // Steering must beat every family of directions, so its test is the largest of their p-values.
+      if (/^L6.*effect$/.test(id) && tested.length > 1)
+        push(into.pValues, `${id} against all families`, Math.max(...tested));
       for (const { id: against, pValue } of nulls) {
         // The twins of a world are no copies of its network: for them there is a null of their own.
         if (against === 'twins') continue;
