@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'FEED_UNKNOWN'
   | 'INPUT_UNKNOWN'
   | 'INPUT_INVALID'
+  | 'INPUT_TOO_LONG'
   | 'TOKEN_RANGE'
   | 'TEXT_UNSUPPORTED'
   | 'POSITION_RANGE'
@@ -181,6 +182,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     3,
     'An example does not fit what the model takes: another kind of input, another type or another shape.',
     'Give every example the kind and shape that `mesascope inspect MODEL` lists.',
+  ),
+  INPUT_TOO_LONG: entry(
+    3,
+    'A row has more tokens than the model has positions; it would read past the end of a table.',
+    'Shorten the row, or use a model that was trained on longer ones.',
   ),
   TOKEN_RANGE: entry(
     3,

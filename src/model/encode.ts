@@ -5,7 +5,7 @@ import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
 import type { TensorValue } from '../runtime/contract.ts';
 import { derivedFeeds, integers, numbers } from './feeds.ts';
-import { type DescribedInput, planInputs } from './input-roles.ts';
+import { type DescribedInput, type InputPlan, planInputs } from './input-roles.ts';
 import type { Model } from './open-model.ts';
 
 /** Inputs ready to run; row i is input i. */
@@ -26,7 +26,7 @@ export type Encoded = {
 /**
  * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`.
  *
- * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `TOKEN_RANGE` (example and
+ * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `INPUT_TOO_LONG`, `TOKEN_RANGE` (example and
  * position named; only where the graph shows its table), `TEXT_UNSUPPORTED`. Faults of an input that was read from a file point at its line.
  */
 export function encode(
@@ -92,6 +92,7 @@ function encodeTokens(
       );
     }
   }
+  mustHaveRoom(model, input, { plan, inputs, lengths });
   return {
     rows,
     lengths,
@@ -143,6 +144,32 @@ function mustBeInVocabulary(
   }
 }
 
+/** Throws `INPUT_TOO_LONG` for a row that reaches past the end of the graph's table of positions. */
+function mustHaveRoom(
+  model: Model,
+  input: DescribedInput,
+  rows: {
+    readonly plan: InputPlan;
+    readonly inputs: readonly ModelInput[];
+    readonly lengths: Int32Array;
+  },
+): void {
+  const derived = rows.plan.derived.filter(({ role }) => role === 'positions').map(({ name }) => name);
+  const limit = model.positionLimitOf({ tokens: input.name, positions: derived });
+  const row = limit === undefined ? -1 : rows.lengths.findIndex((length) => length > limit);
+  if (row < 0) return;
+  const tokens = rows.lengths[row]!;
+  throw new MesascopeError(
+    'INPUT_TOO_LONG',
+    `example ${row} has ${tokens} tokens, but the model has positions for ${limit}`,
+    {
+      ...locatedAt(rows.inputs[row]),
+      facts: { row, tokens, limit },
+      remedy: `Shorten every row to at most ${limit} tokens, or use a model that was trained on longer ones.`,
+    },
+  );
+}
+
 function encodeTensors(
   model: Model,
   inputs: readonly (ModelInput & { kind: 'tensors' })[],
@@ -178,6 +205,8 @@ function encodeTensors(
     }
     return known;
   });
+  const ids = [...plan.tensors.values()].find(({ role }) => role === 'tokens');
+  if (ids !== undefined) mustHaveRoom(model, ids, { plan, inputs, lengths });
   const digest = (): Sha256 =>
     sha256(
       JSON.stringify({

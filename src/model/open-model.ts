@@ -7,6 +7,7 @@ import type { HookMap, ModelIndex } from '../onnx/contract.ts';
 import { findHookPoints } from '../onnx/hooks-find.ts';
 import { indexModel } from '../onnx/index-model.ts';
 import { instrument } from '../onnx/instrument.ts';
+import { positionLimit } from '../onnx/position-limit.ts';
 import type { ModelSource } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
@@ -35,6 +36,14 @@ export type Model = {
   readonly weightsBeside: string | undefined;
   /** Number of token ids that the input can take, where the graph shows its table. */
   vocabularyOf(input: string): number | undefined;
+  /**
+   * Most tokens that a row may have, where the graph shows a table of positions. `positions` are inputs that are fed 0, 1, 2 ...
+   * beside the tokens.
+   */
+  positionLimitOf(inputs: {
+    readonly tokens: string;
+    readonly positions: readonly string[];
+  }): number | undefined;
   /** Closes every session; the model cannot run afterwards. */
   close(): Promise<void>;
 };
@@ -70,6 +79,7 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
   const index = large ? skeleton(whole, path) : whole;
   const sessions = new SessionPool(index, folder);
   const vocabularies = new Map<string, number | undefined>();
+  const limits = new Map<string, number | undefined>();
   let hash: Sha256 | undefined;
   return {
     name: typeof source === 'string' ? basename(source) : source.name,
@@ -91,6 +101,11 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
     vocabularyOf(input) {
       if (!vocabularies.has(input)) vocabularies.set(input, vocabularySize(index, input));
       return vocabularies.get(input);
+    },
+    positionLimitOf(inputs) {
+      const key = JSON.stringify(inputs);
+      if (!limits.has(key)) limits.set(key, positionLimit(index, inputs));
+      return limits.get(key);
     },
     close: () => sessions.close(),
   };

@@ -6,6 +6,7 @@ import type { Experiment } from './experiment.ts';
 /** Faults that a user mends in the data file, and faults of the model file; others are about neither or name it themselves. */
 const ABOUT: Readonly<Partial<Record<ErrorCode, 'data' | 'model'>>> = {
   INPUT_INVALID: 'data',
+  INPUT_TOO_LONG: 'data',
   TOKEN_RANGE: 'data',
   TEXT_UNSUPPORTED: 'data',
   CHOICE_RANGE: 'data',

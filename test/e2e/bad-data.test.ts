@@ -74,6 +74,12 @@ describe('a data file', () => {
       [/^bad\.jsonl:72:1: /, 'token id 4711', /counterfactual proxy of example "apart-30\.0"/],
     ],
     [
+      'with a row longer than the model has positions',
+      (all) => withFields(all, 6, { tokens: [0, 12, 57, 80, 33, 101, 105] }),
+      'INPUT_TOO_LONG',
+      [/^bad\.jsonl:7:1: /, '7 tokens', 'positions for 6', /"train-5\.0"/, 'Shorten every row to at most 6'],
+    ],
+    [
       'with a row too short for the read-out',
       (all) =>
         withFields(withFields(all, 0, { readout: -4 }), 6, {
