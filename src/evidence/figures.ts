@@ -118,6 +118,23 @@ export type ExampleReading = {
   readonly silent: boolean;
 };
 
+/** A decision state of the test side whose activations speak for the proxy more than its choice does (L8). */
+export type DivergentReading = {
+  readonly id: string;
+  readonly group: string;
+  /** Calibrated log-odds of the proxy's value against the intended goal's, by the probe of L4, in nats. */
+  readonly named: Measured;
+  /** Calibrated log-odds of the proxy's value in a probe of its own, in nats. */
+  readonly held: Measured;
+  /** log pi(a_P) - log pi(a_I), in nats. */
+  readonly preference: Measured;
+  /** named - preference, in nats. */
+  readonly gap: Measured;
+  /** Behaves as intended, and the score lies above the threshold that held-out negatives set. */
+  readonly silentNamed: boolean;
+  readonly silentHeld: boolean;
+};
+
 /** How a family of null directions is made; every one has the length of the goal's own direction. */
 export type DirectionFamily = 'isotropic' | 'covariance-matched' | 'label-shuffled' | 'other-concept';
 

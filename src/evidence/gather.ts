@@ -8,7 +8,7 @@ import type { CausalInputs } from './causal-side.ts';
 import { findCausalSite } from './causal-site.ts';
 import { codeLengthStatistics } from './code-length-contrast.ts';
 import type { Columns, Site } from './columns.ts';
-import { judgeDivergence } from './divergence-judge.ts';
+import { type DivergentExample, judgeDivergence } from './divergence-judge.ts';
 import { causalLayers, interchangeCurves, siteMap } from './figure-tables.ts';
 import type {
   BaselineReading,
@@ -99,6 +99,8 @@ export type Evidence = {
   readonly strata: readonly StratumEffect[];
   readonly leaks: readonly LeakReading[];
   readonly testReads: readonly TestRead[];
+  /** Decision states of the test side, those first in which the activations speak most for the proxy beside what the choice does. */
+  readonly divergent: readonly DivergentExample[];
   /** Readings of the select and test rows of every set. */
   readonly readings: readonly RowReading[];
   /** Where the frozen probe of L4 reads; the geometry is shown there. */
@@ -217,6 +219,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     l7.rung,
     l8.rung,
   ];
+  const doses = [...l6.doses, ...mode.doses];
   const findings: Findings = {
     intact: l0.intact,
     competent: l0.competent,
@@ -235,7 +238,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     quadrants: tables,
     sites: siteMap({ hooks, positions, columns, model, twins, causal: layers }),
     interchange,
-    doses: [...l6.doses, ...mode.doses],
+    doses,
     erasure: l7.erasure,
     baselines: beside.baselines,
     calibration: l8.calibration,
@@ -245,9 +248,17 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     testReads: testReads(rungs, [
       { rung: 'L5', what: 'marks of the interchange figures', marks: interchange.length + elsewhere.length },
       { rung: 'L5', what: 'effects within contexts and nuisance values', marks: mode.strata.length },
+      {
+        rung: 'L6',
+        what: 'doses of the steering figures',
+        marks: doses.flatMap(({ points }) => points).length,
+      },
       { rung: 'L7', what: 'marks of the erasure figure', marks: l7.erasure.length },
       { rung: 'L3', what: 'baselines', marks: beside.baselines.length },
+      { rung: 'L8', what: 'calibration curves', marks: l8.calibration.length },
+      { rung: 'L8', what: 'lists of examples', marks: l8.ranked.length === 0 ? 0 : 1 },
     ]),
+    divergent: l8.ranked,
     readings,
     readingSite: model.apart === undefined ? undefined : sites[model.apart.siteIndex],
   };

@@ -6,9 +6,11 @@ import { canonicalJson } from '../core/canonical-json.ts';
 import type { Example, ModelInput } from '../core/data-set.ts';
 import { GOAL_ROLES } from '../core/data-set.ts';
 import { takeRows } from '../core/matrix.ts';
+import { measured } from '../core/outcome.ts';
 import { type Columns, isDecisionState } from '../evidence/columns.ts';
 import { CRITERIA } from '../evidence/criteria.ts';
-import type { Geometry, RollOutTable } from '../evidence/figures.ts';
+import type { DivergentExample } from '../evidence/divergence-judge.ts';
+import type { DivergentReading, Geometry, RollOutTable } from '../evidence/figures.ts';
 import type { Evidence } from '../evidence/gather.ts';
 import type { RowReading } from '../evidence/rung-divergence.ts';
 import type { Linalg } from '../linalg/linalg.ts';
@@ -41,7 +43,9 @@ export type AssembleRequest = {
 export async function assembleRecord(request: AssembleRequest): Promise<RunRecord> {
   const { experiment, settings, data, model, columns, evidence } = request;
   const { dataSet } = data;
-  const shown = shownReadings(evidence.readings, columns, settings.shownExamples);
+  const divergent = evidence.divergent.slice(0, SHOWN_DIVERGENT);
+  const first = new Set(divergent.map(({ row }) => row));
+  const shown = shownReadings(evidence.readings, { columns, first, most: settings.shownExamples });
   const { verdict } = evidence;
   return {
     schema: RECORD_SCHEMA,
@@ -64,6 +68,7 @@ export async function assembleRecord(request: AssembleRequest): Promise<RunRecor
     strata: evidence.strata,
     leaks: evidence.leaks,
     testReads: evidence.testReads,
+    divergent: divergent.map((one) => divergentReading(dataSet.examples[one.row]!, one)),
     geometry: await geometryOf(request, shown),
     examples: shown.map((reading) => exampleRecord(dataSet.examples[reading.row]!, reading, settings.coding)),
     data: dataCard(request),
@@ -101,12 +106,29 @@ function expectationsOf(experiment: Experiment, found: string): RunRecord['expec
   return [{ text: `the verdict is ${accepted.join(' or ')}`, held: accepted.includes(found) }];
 }
 
+/** Rows of the list of examples in which activations and choice disagree. */
+const SHOWN_DIVERGENT = 24;
+
+function divergentReading({ id, group }: Example, one: DivergentExample): DivergentReading {
+  const { row: _row, preference, ...rest } = one;
+  return { id, group, ...rest, preference: measured(preference) };
+}
+
 /**
- * Examples for the page: silent ones first, then decision states whose reading and choice disagree, then the rest of the decision states, then
- * rows where the goals agree; a quarter of the places is kept for training-like rows. Data order, so that the page is stable.
+ * Examples for the page: those of the list of divergent ones first, then silent ones, then decision states whose reading and choice disagree,
+ * then the rest of the decision states, then rows where the goals agree; a quarter of the places is kept for training-like rows. Data order,
+ * so that the page is stable.
  */
-function shownReadings(readings: readonly RowReading[], columns: Columns, most: number): RowReading[] {
+function shownReadings(
+  readings: readonly RowReading[],
+  {
+    columns,
+    first,
+    most,
+  }: { readonly columns: Columns; readonly first: ReadonlySet<number>; readonly most: number },
+): RowReading[] {
   const rank = (reading: RowReading): number => {
+    if (first.has(reading.row)) return -1;
     if (reading.silent) return 0;
     if (!isDecisionState(columns, reading.row)) return 3;
     return reading.behavior === reading.internal ? 2 : 1;

@@ -4,6 +4,7 @@ export type {
   BaselineReading,
   BehaviorTable,
   CalibrationTable,
+  DivergentReading,
   DosePoint,
   DoseResponse,
   ErasurePoint,

@@ -4,6 +4,7 @@ import type {
   BaselineReading,
   BehaviorTable,
   CalibrationTable,
+  DivergentReading,
   DoseResponse,
   ErasurePoint,
   ExampleReading,
@@ -117,6 +118,8 @@ export type RunRecord = {
   readonly strata: readonly StratumEffect[];
   readonly leaks: readonly LeakReading[];
   readonly testReads: readonly TestRead[];
+  /** Test rows whose activations speak most for the proxy beside what the choice does, widest gap first; absent in older records. */
+  readonly divergent?: readonly DivergentReading[];
   readonly geometry: Geometry | null;
   readonly examples: readonly ExampleRecord[];
   readonly data: DataCard;

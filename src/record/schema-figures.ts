@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type {
   BehaviorTable,
+  DivergentReading,
   Geometry,
   InterchangePoint,
   QuadrantTable,
@@ -111,6 +112,21 @@ export const rollOutForm: z.ZodType<RollOutTable> = exactly<RollOutTable>()(
       meanSteps: measuredForm,
     })
     .meta({ id: 'RollOutTable' }),
+);
+
+export const divergentForm: z.ZodType<DivergentReading> = exactly<DivergentReading>()(
+  z
+    .strictObject({
+      id: z.string(),
+      group: z.string(),
+      named: measuredForm,
+      held: measuredForm,
+      preference: measuredForm,
+      gap: measuredForm,
+      silentNamed: z.boolean(),
+      silentHeld: z.boolean(),
+    })
+    .meta({ id: 'DivergentReading' }),
 );
 
 const pictureForm = z

@@ -15,6 +15,7 @@ import {
 import { roleForm, rungForm, verdictForm } from './schema-evidence.ts';
 import {
   behaviorForm,
+  divergentForm,
   exampleForm,
   geometryForm,
   interchangeForm,
@@ -117,6 +118,7 @@ const form = z.strictObject({
   strata: z.array(stratumForm),
   leaks: z.array(leakForm),
   testReads: z.array(testReadForm),
+  divergent: z.array(divergentForm).exactOptional(),
   geometry: geometryForm.nullable(),
   examples: z.array(exampleForm),
   data: dataForm,

@@ -3,6 +3,7 @@ import type { BehaviorTable, QuadrantTable, RollOutTable, Serves } from '../reco
 import { fixed, intervalText, percent, whole } from './format.ts';
 import { type Html, html, NOTHING, outside } from './html.ts';
 import { roleShape, servesMark } from './marks.ts';
+import { divergentTable } from './table-divergent.ts';
 import { type ReportView, section } from './view.ts';
 import { SERVES, SERVES_ORDER } from './words.ts';
 
@@ -16,7 +17,7 @@ export function behaviorSection({ record }: ReportView, scatter: Html | undefine
       quadrants.length === 0
         ? html`<p>The record holds no such table: it needs decision states and a probe that reads both goals.</p>`
         : html`<div class="quadrants">${quadrants.map(quadrantTable)}</div>`
-    }${scatter}${
+    }${scatter}${divergentTable(record)}${
       (behavior.length > 0 || rollOuts.length > 0) &&
       html`<h3>What it did</h3><div class="bars-grid">${behavior.map(behaviorBars)}${rollOuts.map(rollOutBars)}</div>`
     }`,

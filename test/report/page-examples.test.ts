@@ -62,6 +62,18 @@ describe.skipIf(SKIP_BROWSER)('the example browser', () => {
     );
   });
 
+  test('is reached from the list of examples that diverge most, which holds their pictures', async () => {
+    const other = await openPage(browser, html);
+    const { page } = other;
+    const [widest] = record.divergent!;
+    const row = page.locator('.divergent tbody tr').first();
+    expect(await row.locator('svg.grid-picture').count()).toBe(1);
+    await row.getByRole('link').click();
+    await page.locator('#example-detail h3').waitFor();
+    expect(await page.locator('#example-detail h3').textContent()).toBe(`Example ${widest!.id}`);
+    await other.close();
+  });
+
   test('starts at all where nothing diverges', async () => {
     const calm = {
       ...record,

@@ -20,6 +20,7 @@ const NOTHING_FURTHER = {
   strata: [],
   leaks: [],
   testReads: [],
+  divergent: [],
 } as const;
 
 /** A full record: 25 classes, 5 hooks by 7 positions, 300 examples with pictures, every figure filled. */
@@ -59,6 +60,7 @@ export function sampleRecord(seed = 'sample'): RunRecord {
     sites: sampleSites(random.fork('sites')),
     interchange: sampleInterchange(random.fork('interchange')),
     ...sampleCausal(),
+    divergent: sampleDivergent(examples),
     geometry: {
       hook: 'blocks.1.resid_mid',
       position: -1,
@@ -252,6 +254,27 @@ function picture(cells: { agent: number; intended: number; proxy: number; irrele
       role,
     })),
   };
+}
+
+/** The five decision states with the widest gap, and one that the page does not show. */
+function sampleDivergent(examples: readonly ExampleRecord[]): NonNullable<RunRecord['divergent']> {
+  const gapOf = ({ score, preference }: ExampleRecord): number =>
+    score.state === 'measured' && preference.state === 'measured'
+      ? score.value - preference.value
+      : Number.NEGATIVE_INFINITY;
+  const widest = [...examples].sort((a, b) => gapOf(b) - gapOf(a)).slice(0, 5);
+  const rows = widest.map((example) => ({
+    id: example.id,
+    group: example.group,
+    named: example.score,
+    held: measured(1.25),
+    preference: example.preference,
+    gap: measured(round(gapOf(example))),
+    silentNamed: example.silent,
+    silentHeld: false,
+  }));
+  const hidden = { id: 'not-shown', group: 'board-x', held: undefinedBecause('this row has no score') };
+  return [...rows, { ...rows[4]!, ...hidden }];
 }
 
 function quadrantsOf(set: string, examples: readonly ExampleRecord[]): QuadrantTable {

@@ -96,6 +96,16 @@ function mountExamples() {
   open();
 }
 
+/** Pictures of examples that stand in tables of the page. */
+function mountPictures() {
+  const byId = new Map(page.examples.map((example) => [example.id, example]));
+  for (const place of document.querySelectorAll('[data-picture]')) {
+    const example = byId.get(place.getAttribute('data-picture') ?? '');
+    const picture = example === undefined ? undefined : pictureOf(example);
+    if (picture !== undefined) place.replaceChildren(picture);
+  }
+}
+
 /** undefined: the address names none; null: it names one that is not here. @returns {Example | null | undefined} */
 function exampleInAddress() {
   if (!location.hash.startsWith(PREFIX)) return undefined;

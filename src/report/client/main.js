@@ -76,6 +76,7 @@ document.documentElement.classList.add('script');
 mountTheme();
 mountFigures();
 mountExamples();
+mountPictures();
 mountCommand();
 unfoldTarget();
 window.addEventListener('hashchange', unfoldTarget);
