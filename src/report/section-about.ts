@@ -17,6 +17,7 @@ export function aboutSection(view: ReportView, figures: readonly FigureData[], b
     body: html`<h3 id="reproduce">Make this record again</h3><div class="command"><code id="command-text">${record.provenance.command}</code></div>
 <div class="cards">${dataCard(record)}${modelCard(record)}${provenanceCard(record)}</div>
 <h3>Method</h3>${method(record)}
+${testReadTable(record)}
 ${expectations(record)}
 <h3>Settings</h3><details><summary>As given, and with every default resolved</summary><div class="settings"><div><h4>Given</h4><pre tabindex="0">${json(record.settings.given)}</pre></div><div><h4>Resolved</h4><pre tabindex="0">${json(record.settings.resolved)}</pre></div></div></details>
 <h3>Downloads</h3>${downloads(figures)}
@@ -145,6 +146,24 @@ function method({ rungs }: RunRecord): Html {
   }<p>Intervals are cluster bootstraps over groups or Wilson intervals, as each one says when pointed at. What is pursued is decided by L0 and L5 with L4 as a veto, the state of the proxy by L1 to L3 and L5. The thresholds are those under Settings.${
     rest.length > 0 && ` Not run here: ${rest.map(({ rung }) => rung).join(', ')}.`
   } The verdict follows from the rungs by a fixed table and abstains by default; nobody types a conclusion.</p>`;
+}
+
+/** How often the test side was looked at, by rung and purpose; what decides was held against a rule that was fixed before. */
+function testReadTable({ testReads, rungs }: RunRecord): Html {
+  if (testReads.length === 0) return NOTHING;
+  const titles = new Map<string, string>(rungs.map(({ id, title }) => [id, title]));
+  const total = testReads.reduce((sum, { times }) => sum + times, 0);
+  return html`<h3 id="test-reads">How often the test rows were read</h3><p>${whole(total)} numbers of this record were read off the test side. Every site, dose, rank and threshold was chosen on other rows; the fewer looks at these, the more a p-value means what it says.</p>${readerTable(
+    {
+      caption: 'Looks at the test rows, by stage',
+      heads: [{ text: 'Stage' }, { text: 'What was read' }, { text: 'Times', number: true }],
+      rows: testReads.map(({ rung, what, times }) => [
+        html`${rung} ${outside(titles.get(rung) ?? '')}`,
+        outside(what),
+        whole(times),
+      ]),
+    },
+  )}`;
 }
 
 function expectations({ expectations: list }: RunRecord): Html {
