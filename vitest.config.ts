@@ -9,7 +9,7 @@ export default defineConfig({
     // Vitest leaves one core free by default, which on two cores means one file after the other.
     maxWorkers: '100%',
     setupFiles: ['test/seed-properties.ts'],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 120_000,
   },
 });
