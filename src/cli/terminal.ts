@@ -20,11 +20,8 @@ export type Terminal = {
 export function processTerminal(): Terminal {
   const { stdout, stderr, env } = process;
   for (const stream of [stdout, stderr]) {
-    if (stream.listenerCount('error') > 0) continue;
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
-    });
+    // Others listen too: tsx pipes its worker's output into these streams, and its listener passes the error on.
+    if (!stream.listeners('error').includes(endQuietly)) stream.on('error', endQuietly);
   }
   const dumb = env.TERM === 'dumb';
   const inCi = env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
@@ -38,4 +35,9 @@ export function processTerminal(): Terminal {
     colors: pc.createColors(stdout.isTTY === true && !dumb && !env.NO_COLOR),
     now: () => performance.now(),
   };
+}
+
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
 }

@@ -47,6 +47,8 @@ export type StartOptions = {
   /** Folder of the package whose program is started; this repository by default. */
   readonly program?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Nobody reads stdout: the reader has gone away before the first line. */
+  readonly unread?: boolean;
   /** Called with everything on stderr or stdout so far, whenever more arrives; may end the process. */
   readonly onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 };
@@ -59,6 +61,7 @@ export function mesascope(args: readonly string[], options: StartOptions = {}): 
       env: { ...process.env, NO_COLOR: '1', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    if (options.unread === true) child.stdout.destroy();
     let stdout = '';
     let stderr = '';
     const heard = (): void => options.onOutput?.(`${stderr}\n${stdout}`, (signal) => child.kill(signal));

@@ -105,6 +105,13 @@ describe('bad usage', () => {
 });
 
 describe('the program in a process of its own', () => {
+  it.each([[['explain']], [['explain', '--json']], [['--help']], [['list']]])(
+    '%s ends quietly when nobody reads on',
+    async (args) => {
+      expect(await mesascope(args, { unread: true })).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    },
+  );
+
   it('gives bad usage the exit code 2, with nothing on stdout', async () => {
     const result = await mesascope(['nonsense', '--json']);
     expect([result.exitCode, result.stdout]).toEqual([2, '']);
