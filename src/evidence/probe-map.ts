@@ -6,7 +6,7 @@ import type { ClassLabels, TrainSplit } from '../core/split.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import type { LinearProbe } from '../probe/linear-probe.ts';
 import { predict, scoreProbes } from '../probe/linear-probe.ts';
-import { fitRidge } from '../probe/ridge.ts';
+import { ridgeFitter } from '../probe/ridge.ts';
 import { pickInts, type Site } from './columns.ts';
 import { balancedAccuracy } from './metric-accuracy.ts';
 
@@ -31,7 +31,7 @@ export type ProbeMapRequest = {
   readonly fit: Int32Array;
   readonly select: Int32Array;
   readonly test: Int32Array;
-  /** Ridge penalty per fit row, in units of the (standardised) feature variance. */
+  /** Middle of the ridge penalties tried, per fit row, in units of the (standardised) feature variance. */
   readonly ridge: number;
   readonly linalg: Linalg;
 };
@@ -39,8 +39,12 @@ export type ProbeMapRequest = {
 /** Readings by task id, one per site in the order of `sites`; a task that could not be fitted is absent. */
 export type ProbeMap = ReadonlyMap<string, readonly ProbeReading[]>;
 
+/** Penalties tried at every site, as multiples of `ridge`. */
+export const RIDGE_PATH: readonly number[] = [0.01, 1, 100];
+
 /**
- * Fits all tasks of a site as columns of one system and reads them on the select and test rows in one product. A variable of which fewer
+ * Fits all tasks of a site as columns of one system, under every penalty of the path, and reads them on the select and test rows in one
+ * product; each task keeps, at each site, the penalty that reads the select rows best. A variable of which fewer
  * than two values occur among the fit rows has nothing to be told apart: its task is left out, and its rungs say so.
  */
 export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
@@ -54,26 +58,41 @@ export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
   for (const site of sites) {
     const all = request.activations(site);
     const train: TrainSplit = { role: 'fit', rows: request.fit, x: takeRows(all, request.fit) };
-    const probes = await fitRidge(train, fitLabels, { penalty: request.ridge * request.fit.length, linalg });
-    const scores = await scoreProbes(probes, takeRows(all, held), linalg);
+    const fitter = ridgeFitter(train, { linalg });
+    const probes: LinearProbe[][] = [];
+    for (const factor of RIDGE_PATH)
+      probes.push(await fitter.fit(fitLabels, { penalty: factor * request.ridge * request.fit.length }));
+    const scores = await scoreProbes(probes.flat(), takeRows(all, held), linalg);
     for (const [i, task] of tasks.entries()) {
-      const predicted = predict(scores[i]!);
-      const select = predicted.subarray(0, request.select.length);
-      const test = predicted.subarray(request.select.length);
-      readings.get(task.id)!.push({
-        probe: probes[i]!,
-        select,
-        test,
-        selectAccuracy: balancedAccuracy(
-          select,
-          pickInts(task.labels.values, request.select),
-          task.labels.classes,
-        ),
-        testAccuracy: balancedAccuracy(test, pickInts(task.labels.values, request.test), task.labels.classes),
-      });
+      const candidates = probes.map((some, k) =>
+        readingOf(some[i]!, predict(scores[k * tasks.length + i]!), task, request),
+      );
+      // Of equal ones the last, so the largest penalty.
+      const chosen =
+        bestSite(candidates.map(({ selectAccuracy }) => selectAccuracy)) ?? RIDGE_PATH.indexOf(1);
+      readings.get(task.id)!.push(candidates[chosen]!);
     }
   }
   return readings;
+}
+
+function readingOf(
+  probe: LinearProbe,
+  predicted: Int32Array,
+  { labels }: ProbeTask,
+  sides: Pick<ProbeMapRequest, 'select' | 'test'>,
+): ProbeReading {
+  const select = predicted.subarray(0, sides.select.length);
+  const test = predicted.subarray(sides.select.length);
+  const accuracy = (read: Int32Array, rows: Int32Array): Measured =>
+    balancedAccuracy(read, pickInts(labels.values, rows), labels.classes);
+  return {
+    probe,
+    select,
+    test,
+    selectAccuracy: accuracy(select, sides.select),
+    testAccuracy: accuracy(test, sides.test),
+  };
 }
 
 /** Number of values (not negative) that occur among `rows`. */

@@ -3,10 +3,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { takeRows } from '../../src/core/matrix.ts';
 import { measured, undefinedBecause } from '../../src/core/outcome.ts';
 import { balancedAccuracy } from '../../src/evidence/metric-accuracy.ts';
-import { bestSite, mapProbes, occurring } from '../../src/evidence/probe-map.ts';
+import { bestSite, mapProbes, occurring, RIDGE_PATH } from '../../src/evidence/probe-map.ts';
 import { sidesOf } from '../../src/evidence/reading.ts';
 import { openLinalg } from '../../src/linalg/linalg.ts';
-import { predict, scoreProbe } from '../../src/probe/linear-probe.ts';
+import { type LinearProbe, predict, scoreProbe } from '../../src/probe/linear-probe.ts';
 import { fitRidge } from '../../src/probe/ridge.ts';
 import { HOOKS, makeWorld, READOUT, runSynthetic, TRUTHS } from './synthetic-network.ts';
 
@@ -26,14 +26,20 @@ describe('a map of probes', () => {
     for (const { id, labels } of tasks) {
       for (const [s, site] of sites.entries()) {
         const x = run.activations(site);
-        const [probe] = await fitRidge(
-          { role: 'fit', rows: apart.fit, x: takeRows(x, apart.fit) },
-          [labels],
-          {
-            penalty: 0.01 * apart.fit.length,
-            linalg,
-          },
-        );
+        const train = { role: 'fit' as const, rows: apart.fit, x: takeRows(x, apart.fit) };
+        const select = Int32Array.from(apart.select, (row) => labels.values[row]!);
+        // Rising penalties; one that reads the select rows at least as well as those before it takes their place.
+        let probe: LinearProbe | undefined;
+        let best = -1;
+        for (const factor of RIDGE_PATH) {
+          const penalty = factor * 0.01 * apart.fit.length;
+          const [fit] = await fitRidge(train, [labels], { penalty, linalg });
+          const read = predict(await scoreProbe(fit!, takeRows(x, apart.select), linalg));
+          const accuracy = balancedAccuracy(read, select, labels.classes);
+          if (accuracy.state !== 'measured' || accuracy.value < best) continue;
+          best = accuracy.value;
+          probe = fit;
+        }
         const reading = map.get(id)![s]!;
         for (const side of ['select', 'test'] as const) {
           const alone = predict(await scoreProbe(probe!, takeRows(x, apart[side]), linalg));
@@ -45,10 +51,10 @@ describe('a map of probes', () => {
     }
   });
 
-  it('fits the same probes whatever the labels and activations of select and test rows are', async () => {
+  it('fits and chooses the same probes whatever the labels and activations of test rows are', async () => {
     const tasks = [{ id: 'intended', labels: labelsOf('intended') }];
     const before = (await mapProbes({ ...base, tasks })).get('intended')!;
-    const seen = new Set(apart.fit);
+    const seen = new Set([...apart.fit, ...apart.select]);
     const labels = {
       ...labelsOf('intended'),
       values: labelsOf('intended').values.map((value, row) => (seen.has(row) ? value : (value + 1) % 5)),
