@@ -8,6 +8,7 @@ export const CLIENT_FILES: readonly string[] = [
   'data.js',
   'dom.js',
   'palette.js',
+  'draw-parts.js',
   'draw-maps.js',
   'draw-interchange.js',
   'draw-doses.js',

@@ -1,9 +1,9 @@
 /** @file report: steering: the change of the preference dose by dose with its null band, and the ledger of side effects. */
-import type { DosePoint, DoseResponse, Measured, NullComparison } from '../record/parts.ts';
+import type { DosePoint, DoseResponse, NullComparison } from '../record/parts.ts';
 import { type Figure, figure } from './figure.ts';
 import { fixed, intervalText, measuredText } from './format.ts';
 import { html, outside } from './html.ts';
-import { numberColumn, readerTable, textColumn, tidyTable } from './table.ts';
+import { numberOf, readerTable, tableOf } from './table.ts';
 
 type Row = {
   readonly response: DoseResponse;
@@ -25,73 +25,23 @@ function doseFigure(id: string, title: string, responses: readonly DoseResponse[
   const rows: readonly Row[] = responses.flatMap((response) =>
     response.points.map((point) => ({ response, point, widest: widestNull(point.nulls) })),
   );
-  const number = (of: Measured | undefined): number | null => (of?.state === 'measured' ? of.value : null);
-  const tableData = tidyTable(
-    `${id}-table`,
-    [
-      textColumn(
-        'series',
-        rows.map(({ response }) => response.id),
-      ),
-      numberColumn(
-        'dose_class_gaps',
-        rows.map(({ point }) => point.dose),
-      ),
-      numberColumn(
-        'effect_nats',
-        rows.map(({ point }) => number(point.effect)),
-      ),
-      numberColumn(
-        'low',
-        rows.map(({ point }) => point.interval?.low ?? null),
-      ),
-      numberColumn(
-        'high',
-        rows.map(({ point }) => point.interval?.high ?? null),
-      ),
-      textColumn(
-        'valid',
-        rows.map(({ point }) => (point.valid ? 'yes' : 'no')),
-      ),
-      textColumn(
-        'widest_null',
-        rows.map(({ widest }) => widest?.id ?? ''),
-      ),
-      numberColumn(
-        'null_low',
-        rows.map(({ widest }) => number(widest?.low)),
-      ),
-      numberColumn(
-        'null_high',
-        rows.map(({ widest }) => number(widest?.high)),
-      ),
-      numberColumn(
-        'flips',
-        rows.map(({ point }) => number(point.flips)),
-      ),
-      numberColumn(
-        'percent_of_norm',
-        rows.map(({ point }) => point.percentOfNorm),
-      ),
-      numberColumn(
-        'choice_mass',
-        rows.map(({ point }) => number(point.sideEffects.choiceMass)),
-      ),
-      numberColumn(
-        'entropy_nats',
-        rows.map(({ point }) => number(point.sideEffects.entropy)),
-      ),
-      numberColumn(
-        'neutral_shift',
-        rows.map(({ point }) => number(point.sideEffects.neutralShift)),
-      ),
-      numberColumn(
-        'distance',
-        rows.map(({ point }) => number(point.sideEffects.distance)),
-      ),
-    ],
-    rows.length,
-  );
+  const tableData = tableOf(`${id}-table`, rows, [
+    { name: 'series', text: ({ response }) => response.id },
+    { name: 'dose_class_gaps', number: ({ point }) => point.dose },
+    { name: 'effect_nats', number: ({ point }) => numberOf(point.effect) },
+    { name: 'low', number: ({ point }) => point.interval?.low ?? null },
+    { name: 'high', number: ({ point }) => point.interval?.high ?? null },
+    { name: 'valid', text: ({ point }) => (point.valid ? 'yes' : 'no') },
+    { name: 'widest_null', text: ({ widest }) => widest?.id ?? '' },
+    { name: 'null_low', number: ({ widest }) => numberOf(widest?.low) },
+    { name: 'null_high', number: ({ widest }) => numberOf(widest?.high) },
+    { name: 'flips', number: ({ point }) => numberOf(point.flips) },
+    { name: 'percent_of_norm', number: ({ point }) => point.percentOfNorm },
+    { name: 'choice_mass', number: ({ point }) => numberOf(point.sideEffects.choiceMass) },
+    { name: 'entropy_nats', number: ({ point }) => numberOf(point.sideEffects.entropy) },
+    { name: 'neutral_shift', number: ({ point }) => numberOf(point.sideEffects.neutralShift) },
+    { name: 'distance', number: ({ point }) => numberOf(point.sideEffects.distance) },
+  ]);
   return figure({
     data: {
       id,

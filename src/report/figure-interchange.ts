@@ -1,9 +1,9 @@
 /** @file report: the interchange figures: effect by hook and by rank of the exchanged subspace, with their null bands. */
 import type { InterchangePoint, NullComparison } from '../record/parts.ts';
 import { type Figure, figure } from './figure.ts';
-import { fixed, intervalText, measuredText, pText } from './format.ts';
+import { fixed, measuredText, natsWithInterval, pText } from './format.ts';
 import { html, outside } from './html.ts';
-import { numberColumn, readerTable, textColumn, tidyTable } from './table.ts';
+import { numberOf, readerTable, tableOf } from './table.ts';
 import { ROLE_NAMES } from './words.ts';
 
 const SCOPES = { 'one-site': 'this site alone', 'from-here-on': 'this site and all later ones' } as const;
@@ -17,66 +17,21 @@ export function interchangeFigures(points: readonly InterchangePoint[]): readonl
   );
   const ranks = numbers.map(rankText);
   const rows = points.map((point) => ({ point, widest: widestNull(point.nulls) }));
-  const value = (of: InterchangePoint['effect']): number | null =>
-    of.state === 'measured' ? of.value : null;
-  const tableData = tidyTable(
-    'interchange-table',
-    [
-      textColumn(
-        'role',
-        points.map(({ role }) => role),
-      ),
-      textColumn(
-        'scope',
-        points.map(({ scope }) => scope),
-      ),
-      textColumn(
-        'hook',
-        points.map(({ hook }) => hook),
-      ),
-      numberColumn(
-        'position',
-        points.map(({ position }) => position),
-      ),
-      textColumn(
-        'rank',
-        points.map(({ rank }) => rankText(rank)),
-      ),
-      numberColumn(
-        'effect_nats',
-        points.map(({ effect }) => value(effect)),
-      ),
-      numberColumn(
-        'low',
-        points.map(({ interval }) => interval?.low ?? null),
-      ),
-      numberColumn(
-        'high',
-        points.map(({ interval }) => interval?.high ?? null),
-      ),
-      textColumn(
-        'widest_null',
-        rows.map(({ widest }) => widest?.label ?? ''),
-      ),
-      numberColumn(
-        'null_low',
-        rows.map(({ widest }) => (widest === undefined ? null : value(widest.low))),
-      ),
-      numberColumn(
-        'null_high',
-        rows.map(({ widest }) => (widest === undefined ? null : value(widest.high))),
-      ),
-      numberColumn(
-        'share_of_total_effect',
-        points.map(({ nie }) => value(nie)),
-      ),
-      numberColumn(
-        'interchange_accuracy',
-        points.map(({ interchangeAccuracy }) => value(interchangeAccuracy)),
-      ),
-    ],
-    points.length,
-  );
+  const tableData = tableOf('interchange-table', rows, [
+    { name: 'role', text: ({ point }) => point.role },
+    { name: 'scope', text: ({ point }) => point.scope },
+    { name: 'hook', text: ({ point }) => point.hook },
+    { name: 'position', number: ({ point }) => point.position },
+    { name: 'rank', text: ({ point }) => rankText(point.rank) },
+    { name: 'effect_nats', number: ({ point }) => numberOf(point.effect) },
+    { name: 'low', number: ({ point }) => point.interval?.low ?? null },
+    { name: 'high', number: ({ point }) => point.interval?.high ?? null },
+    { name: 'widest_null', text: ({ widest }) => widest?.label ?? '' },
+    { name: 'null_low', number: ({ widest }) => numberOf(widest?.low) },
+    { name: 'null_high', number: ({ widest }) => numberOf(widest?.high) },
+    { name: 'share_of_total_effect', number: ({ point }) => numberOf(point.nie) },
+    { name: 'interchange_accuracy', number: ({ point }) => numberOf(point.interchangeAccuracy) },
+  ]);
   const reader = readerTable({
     caption: 'Interchange by variable, scope, hook and rank',
     heads: [
@@ -94,7 +49,7 @@ export function interchangeFigures(points: readonly InterchangePoint[]): readonl
       html`<code>${point.hook} @ ${String(point.position)}</code>`,
       SCOPES[point.scope],
       rankText(point.rank),
-      html`${measuredText(point.effect, 'nats')}${point.interval !== undefined && html` <span class="interval">${intervalText(point.interval, 'nats')}</span>`}`,
+      natsWithInterval(point.effect, point.interval),
       widest === undefined
         ? '\u2013'
         : html`<span title="${widest.label}">${spanText(widest)}</span> ${pText(widest.pValue)}`,

@@ -1,5 +1,6 @@
 /** @file report: numbers as a reader meets them; one rule per unit, used by every section. */
 import type { Measured, RecordedInterval, StatisticUnit } from '../record/parts.ts';
+import { type Html, html } from './html.ts';
 
 export type Unit = StatisticUnit;
 
@@ -75,6 +76,11 @@ export function measuredText(value: Measured, unit: Unit): string {
 /** `[5.27, 5.95]`. */
 export function intervalText(interval: Pick<RecordedInterval, 'low' | 'high'>, unit: Unit): string {
   return `[${inUnit(interval.low, unit)}, ${inUnit(interval.high, unit)}]`;
+}
+
+/** An effect in nats, with its interval where there is one. */
+export function natsWithInterval(value: Measured, interval: RecordedInterval | undefined): Html {
+  return html`${measuredText(value, 'nats')}${interval !== undefined && html` <span class="interval">${intervalText(interval, 'nats')}</span>`}`;
 }
 
 /** `p = 0.001`. */

@@ -2,8 +2,9 @@
 import type { RunRecord } from '../record/record.ts';
 import { type InlineScript, inlineScript, inlineStyle, scriptJson, utf8Bytes } from './embed.ts';
 import type { Figure } from './figure.ts';
+import { baselineFigure, calibrationFigures } from './figure-baselines.ts';
 import { doseFigures } from './figure-doses.ts';
-import { baselineFigure, calibrationFigures, erasureFigure, sensitivityFigure } from './figure-doubts.ts';
+import { erasureFigure, sensitivityFigure } from './figure-doubts.ts';
 import { geometryFigure } from './figure-geometry.ts';
 import { interchangeFigures } from './figure-interchange.ts';
 import { mapFigures } from './figure-maps.ts';

@@ -1,9 +1,9 @@
 /** @file report: parts 5 to 8, the ones that figures and the example browser fill: where, causal, geometry, examples. */
 import type { Figure } from './figure.ts';
-import { leakTable, strataTable } from './figure-doubts.ts';
 import { mapScale } from './figure-maps.ts';
 import { type Html, html, outside } from './html.ts';
 import { stateMark } from './marks.ts';
+import { leakTable, strataTable } from './tables-doubts.ts';
 import { type ReportView, section } from './view.ts';
 
 const NEEDS_SCRIPT = html`<noscript><p class="how">The drawings need JavaScript; their tables do not.</p></noscript>`;

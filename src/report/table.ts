@@ -1,4 +1,5 @@
 /** @file report: tidy tables: as data for the page's script, and as HTML for readers; decides no content. */
+import type { Measured } from '../record/parts.ts';
 import { float32Base64, uint16Base64 } from './embed.ts';
 import { type Html, type HtmlPart, html } from './html.ts';
 import type { ColumnData, TableData } from './page-data.ts';
@@ -20,6 +21,29 @@ export function numberColumn(name: string, values: readonly (number | null)[]): 
 
 export function tidyTable(id: string, columns: readonly ColumnData[], rows: number): TableData {
   return { id, rows, columns };
+}
+
+/** One column of a tidy table, as what each row gives for it. */
+export type ColumnOf<Row> =
+  | { readonly name: string; readonly text: (row: Row) => string }
+  | { readonly name: string; readonly number: (row: Row) => number | null };
+
+/** A tidy table from rows, one per mark of a figure. */
+export function tableOf<Row>(id: string, rows: readonly Row[], columns: readonly ColumnOf<Row>[]): TableData {
+  return tidyTable(
+    id,
+    columns.map((column) =>
+      'text' in column
+        ? textColumn(column.name, rows.map(column.text))
+        : numberColumn(column.name, rows.map(column.number)),
+    ),
+    rows.length,
+  );
+}
+
+/** A measured number as a cell of a tidy table; none where it is undefined or absent. */
+export function numberOf(value: Measured | undefined): number | null {
+  return value?.state === 'measured' ? value.value : null;
 }
 
 /** Longer tables would outweigh the rest of the page; what is left out is in the downloads and in run.json. */

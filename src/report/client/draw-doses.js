@@ -36,36 +36,20 @@ function drawDoses(table, plan, palette, width) {
     if (rows.length === 0) continue;
     rows.sort((a, b) => a.x - b.x);
     const color = seriesColor(palette, id, order);
-    const banded = rows.filter(({ i }) => typeof nullLow[i] === 'number' && typeof nullHigh[i] === 'number');
-    if (banded.length > 1) {
-      const xs = banded.map(({ x }) => x);
-      bands.push({
-        type: 'scatter',
-        mode: 'lines',
-        x: [...xs, ...[...xs].reverse()],
-        y: [...banded.map(({ i }) => nullHigh[i]), ...banded.map(({ i }) => nullLow[i]).reverse()],
-        fill: 'toself',
-        fillcolor: translucent(color, palette.band),
-        line: { width: 0 },
-        hoverinfo: 'skip',
-        showlegend: false,
-      });
-    }
+    const band = nullBand(rows, nullLow, nullHigh, { palette, color, overhang: 0 });
+    if (band !== undefined) bands.push(band);
     marks.push({
       type: 'scatter',
       mode: 'lines+markers',
       name: label(name, width < 560 ? 28 : 60),
       x: rows.map(({ x }) => x),
       y: rows.map(({ y }) => y),
-      error_y: {
-        type: 'data',
-        symmetric: false,
-        array: rows.map(({ i, y }) => (high[i] ?? y) - y),
-        arrayminus: rows.map(({ i, y }) => y - (low[i] ?? y)),
+      error_y: errorBars(
+        rows.map(({ i, y }) => ({ i, value: y })),
+        low,
+        high,
         color,
-        thickness: 1.4,
-        width: 3,
-      },
+      ),
       line: { color, width: 1.6 },
       marker: {
         color,
@@ -126,15 +110,12 @@ function drawBaselines(table, plan, palette, width) {
           name: ROLE_WORDS[name],
           x: rows.map(({ x }) => x),
           y: rows.map(({ y }) => y + (1 - order) * 0.18),
-          error_x: {
-            type: 'data',
-            symmetric: false,
-            array: rows.map(({ i, x }) => (high[i] ?? x) - x),
-            arrayminus: rows.map(({ i, x }) => x - (low[i] ?? x)),
+          error_x: errorBars(
+            rows.map(({ i, x }) => ({ i, value: x })),
+            low,
+            high,
             color,
-            thickness: 1.4,
-            width: 3,
-          },
+          ),
           marker: { color, size: 9, symbol: SYMBOLS[name] },
           hoverinfo: 'none',
         },

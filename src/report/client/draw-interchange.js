@@ -44,45 +44,20 @@ function drawInterchange(table, plan, palette, width) {
     });
     if (rows.length === 0) continue;
     const color = palette.roles[name] ?? palette.ink;
-    const banded = rows.filter(({ i }) => typeof nullLow[i] === 'number' && typeof nullHigh[i] === 'number');
-    if (banded.length > 0) {
-      const [first, last] = [
-        /** @type {{ x: number, i: number }} */ (banded[0]),
-        /** @type {{ x: number, i: number }} */ (banded.at(-1)),
-      ];
-      const xs = [first.x - 0.3, ...banded.map(({ x }) => x), last.x + 0.3];
-      const edge = (/** @type {(number | null)[]} */ cells) => [
-        cells[first.i],
-        ...banded.map(({ i }) => cells[i]),
-        cells[last.i],
-      ];
-      bands.push({
-        type: 'scatter',
-        mode: 'lines',
-        x: [...xs, ...[...xs].reverse()],
-        y: [...edge(nullHigh), ...edge(nullLow).reverse()],
-        fill: 'toself',
-        fillcolor: translucent(color, palette.band),
-        line: { width: 0 },
-        hoverinfo: 'skip',
-        showlegend: false,
-      });
-    }
+    const band = nullBand(rows, nullLow, nullHigh, { palette, color, overhang: 0.3 });
+    if (band !== undefined) bands.push(band);
     marks.push({
       type: 'scatter',
       mode: 'lines+markers',
       name: ROLE_WORDS[name],
       x: rows.map(({ x }) => x + (order - 1) * 0.06),
       y: rows.map(({ measured }) => measured),
-      error_y: {
-        type: 'data',
-        symmetric: false,
-        array: rows.map(({ i, measured }) => (high[i] ?? measured) - measured),
-        arrayminus: rows.map(({ i, measured }) => measured - (low[i] ?? measured)),
+      error_y: errorBars(
+        rows.map(({ i, measured }) => ({ i, value: measured })),
+        low,
+        high,
         color,
-        thickness: 1.4,
-        width: 3,
-      },
+      ),
       line: { color, width: 1.6, dash: name === 'irrelevant' ? 'dot' : 'solid' },
       marker: { color, size: name === 'proxy' ? 10 : 9, symbol: SYMBOLS[name] },
       hoverinfo: 'none',
