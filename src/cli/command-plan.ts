@@ -5,7 +5,7 @@ import type { Experiment } from '../pipeline/experiment.ts';
 import type { Plan } from '../pipeline/plan-experiment.ts';
 import type { Reach } from '../pipeline/plan-sight.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
-import { findExperiments, loadExperiment } from './experiment-files.ts';
+import { findExperiments, loadExperiment, placedInExperiment } from './experiment-files.ts';
 import { type SettingsOptions, settingsFrom } from './settings-options.ts';
 import { experimentFrom, nameFromModel } from './two-file-experiment.ts';
 import { byteText, counted, durationText, numberText, table } from './words.ts';
@@ -18,9 +18,13 @@ export type PlanOptions = SettingsOptions & {
 
 /** Throws `BAD_USAGE` unless there is either an experiment or both files, and what the readers throw. */
 export async function planCommand(options: PlanOptions, context: CommandContext): Promise<ExitCode> {
-  const { name, experiment } = await declared(options, context);
+  const { name, experiment, file } = await declared(options, context);
   const { planExperiment } = await import('../pipeline/plan-experiment.ts');
-  const plan = await planExperiment(experiment, { name, control: context.control });
+  const plan = await planExperiment(experiment, { name, control: context.control }).catch(
+    (thrown: unknown) => {
+      throw file === undefined ? thrown : placedInExperiment(thrown, file);
+    },
+  );
   if (context.json) printJson(plan, context);
   else printPlan(plan, context);
   return 0;
@@ -29,12 +33,12 @@ export async function planCommand(options: PlanOptions, context: CommandContext)
 async function declared(
   { experiment, model, data, seed, set }: PlanOptions,
   { workingFolder }: CommandContext,
-): Promise<{ readonly name: string; readonly experiment: Experiment }> {
+): Promise<{ readonly name: string; readonly experiment: Experiment; readonly file?: string }> {
   if (experiment !== undefined && model === undefined && data === undefined) {
     const [file] = await findExperiments([experiment], workingFolder);
     const found = await loadExperiment(file!);
     const settings = { ...found.settings, ...settingsFrom({ seed, set }) };
-    return { name: file!.name, experiment: { ...found, settings } };
+    return { name: file!.name, experiment: { ...found, settings }, file: file!.file };
   }
   if (experiment === undefined && model !== undefined && data !== undefined) {
     return {

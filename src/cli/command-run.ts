@@ -1,5 +1,6 @@
 /** @file cli: `run`: experiments, one after the other; a failing one does not stop the others. */
 import path from 'node:path';
+import { MesascopeError } from '../core/errors.ts';
 import type { Experiment } from '../pipeline/experiment.ts';
 import { type CommandContext, type ExitCode, PROGRAM, printJson, printLine, worseExit } from './context.ts';
 import { showError } from './error-line.ts';
@@ -8,6 +9,7 @@ import {
   type ExperimentFile,
   findExperiments,
   loadExperiment,
+  placedInExperiment,
 } from './experiment-files.ts';
 import { openPage } from './open-page.ts';
 import { exitCodeOf, printOutcome, type RunOutcome } from './outcome.ts';
@@ -56,7 +58,7 @@ export async function runCommand(options: RunOptions, context: CommandContext): 
       if (options.open) openPage(path.resolve(context.workingFolder, outcome.report), context);
     } catch (thrown) {
       if (context.control.signal.aborted) throw thrown;
-      const shown = showError(thrown, {
+      const shown = showError(placedByUserCode(thrown, file), {
         workingFolder: context.workingFolder,
         fallback: { file: file.file },
         debug: process.env.MESASCOPE_DEBUG === '1',
@@ -70,6 +72,12 @@ export async function runCommand(options: RunOptions, context: CommandContext): 
   if (context.json) printJson(results, context);
   else if (results.length > 1) printSummary(results, context);
   return exitCode;
+}
+
+/** Only what the user's code threw: other errors are about the model, the data or a setting, wherever they were asked for. */
+function placedByUserCode(thrown: unknown, { file }: ExperimentFile): unknown {
+  const own = thrown instanceof MesascopeError && thrown.code === 'EXPERIMENT_INVALID';
+  return own ? placedInExperiment(thrown, file) : thrown;
 }
 
 /** After several runs the first ones have scrolled away: all verdicts once more, in one table. */

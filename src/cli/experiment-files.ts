@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ErrorLocation, MesascopeError, nearestNames } from '../core/errors.ts';
+import { checkExperiment } from '../pipeline/check-experiment.ts';
 import type { Experiment } from '../pipeline/experiment.ts';
 import { shownPath } from './words.ts';
 
@@ -73,7 +74,7 @@ export async function loadExperiment({ file }: ExperimentFile): Promise<Experime
   try {
     module = (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
   } catch (cause) {
-    if (cause instanceof MesascopeError) throw cause;
+    if (cause instanceof MesascopeError) throw placedInExperiment(cause, file);
     const seen = cause instanceof Error ? cause.message : String(cause);
     throw new MesascopeError('EXPERIMENT_INVALID', `the file cannot be loaded: ${firstLine(seen)}`, {
       location: placeOf(cause, file),
@@ -90,7 +91,25 @@ export async function loadExperiment({ file }: ExperimentFile): Promise<Experime
       { location: { file } },
     );
   }
+  try {
+    // Made by hand, it has not been checked yet.
+    checkExperiment(module.default);
+  } catch (fault) {
+    throw placedInExperiment(fault, file);
+  }
   return module.default;
+}
+
+/**
+ * A coded error that names no place, with the line of the experiment file that it goes back to, where its stack or its cause's shows
+ * one: what a user's own code threw, above all.
+ */
+export function placedInExperiment(thrown: unknown, file: string): unknown {
+  if (!(thrown instanceof MesascopeError) || thrown.location !== undefined) return thrown;
+  const { code, message, remedy, facts, cause } = thrown;
+  const inCause = placeOf(cause, file);
+  const location = inCause.line === undefined ? placeOf(thrown, file) : inCause;
+  return new MesascopeError(code, message, { location, remedy, facts, cause: cause ?? thrown });
 }
 
 /** `grid-proxy` for `probes/grid-proxy.probe.ts`. */
@@ -99,13 +118,10 @@ export function experimentName(file: string): string {
 }
 
 function isExperiment(value: unknown): value is Experiment {
-  if (typeof value !== 'object' || value === null) return false;
-  const { kind, title, model, data } = value as Readonly<Record<string, unknown>>;
   return (
-    kind === 'mesascope-experiment' &&
-    typeof title === 'string' &&
-    typeof model === 'string' &&
-    (typeof data === 'string' || typeof data === 'function' || (typeof data === 'object' && data !== null))
+    typeof value === 'object' &&
+    value !== null &&
+    (value as Readonly<Record<string, unknown>>).kind === 'mesascope-experiment'
   );
 }
 

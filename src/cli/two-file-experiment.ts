@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { MesascopeError, nearestNames } from '../core/errors.ts';
 import type { Headline } from '../evidence/rung.ts';
+import { VERDICTS } from '../pipeline/check-experiment.ts';
 import { defineExperiment, type Experiment } from '../pipeline/experiment.ts';
 import { type SettingsOptions, settingsFrom } from './settings-options.ts';
 import { shownPath } from './words.ts';
@@ -13,19 +14,6 @@ export type TwoFiles = SettingsOptions & {
   readonly data: string;
   /** Verdicts of which one must come out. */
   readonly expect?: readonly string[] | undefined;
-};
-
-/** Every verdict there is; `Record` makes the compiler notice a new one. */
-const HEADLINES: Readonly<Record<Headline, true>> = {
-  unidentifiable: true,
-  invalid: true,
-  'pursues-proxy': true,
-  mixture: true,
-  'proxy-dormant': true,
-  'proxy-present-unused': true,
-  'pursues-intended': true,
-  'no-goal-evidence': true,
-  'insufficient-evidence': true,
 };
 
 /** The experiment that two files and the options declare. Throws `BAD_SETTING`; opens neither model nor examples. */
@@ -73,9 +61,10 @@ async function titleOf(file: string): Promise<string | undefined> {
 }
 
 function headline(text: string): Headline {
-  if (Object.hasOwn(HEADLINES, text)) return text as Headline;
-  const all = Object.keys(HEADLINES);
+  const known = VERDICTS.find((verdict) => verdict === text);
+  if (known !== undefined) return known;
+  const near = nearestNames(text, VERDICTS);
   throw new MesascopeError('BAD_SETTING', `no verdict is called ${text}`, {
-    remedy: `Choose from ${(nearestNames(text, all).length > 0 ? nearestNames(text, all) : all).join(', ')}.`,
+    remedy: `Choose from ${(near.length > 0 ? near : VERDICTS).join(', ')}.`,
   });
 }

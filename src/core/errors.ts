@@ -32,6 +32,21 @@ export class MesascopeError extends Error {
     this.location = details.location;
   }
 
+  /**
+   * Also of another copy of this module: an experiment in a folder that does not say `"type": "module"` is loaded as CommonJS, and its
+   * errors come from the copy that it imported.
+   */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (!(typeof value === 'object' && value !== null)) return false;
+    const { name, code, remedy } = value as Readonly<Record<string, unknown>>;
+    return (
+      name === 'MesascopeError' &&
+      typeof code === 'string' &&
+      Object.hasOwn(ERROR_CODES, code) &&
+      typeof remedy === 'string'
+    );
+  }
+
   get exitCode(): FailureExitCode {
     return ERROR_CODES[this.code].exitCode;
   }

@@ -2,6 +2,7 @@
 import type { Environment } from '../behavior/environment.ts';
 import type { DataSet } from '../core/data-set.ts';
 import type { Headline } from '../evidence/rung.ts';
+import { checkExperiment } from './check-experiment.ts';
 
 /** Every number that a verdict depends on; `resolveSettings` fills the rest in, and the record holds both forms. */
 export type AuditSettings = {
@@ -60,7 +61,8 @@ export type ExperimentSpec = {
 
 export type Experiment = ExperimentSpec & { readonly kind: 'mesascope-experiment' };
 
-/** Declares an experiment; the default export of a `*.probe.ts` file. */
+/** Declares an experiment; the default export of a `*.probe.ts` file. Throws `EXPERIMENT_INVALID` on a field that it does not know. */
 export function defineExperiment(spec: ExperimentSpec): Experiment {
+  checkExperiment(spec);
   return { ...spec, kind: 'mesascope-experiment' };
 }

@@ -6,6 +6,8 @@ import type { RunControl } from '../core/progress.ts';
 import { dataSetSha256, readDataSet } from '../store/data-set.ts';
 import { dataSetWarnings } from '../store/data-warnings.ts';
 import type { Experiment } from './experiment.ts';
+import { mustBeDataSet } from './made-data.ts';
+import { runUserCode } from './user-code.ts';
 
 export type LoadedData = {
   readonly dataSet: DataSet;
@@ -16,7 +18,10 @@ export type LoadedData = {
   readonly warnings: readonly string[];
 };
 
-/** Throws the reader's coded errors, and `DATA_EMPTY` when there is nothing to read. */
+/**
+ * Throws the reader's coded errors, `DATA_EMPTY` when there is nothing to read, and `EXPERIMENT_INVALID` when a data function throws or
+ * what it gives is no data set.
+ */
 export async function loadData(
   experiment: Pick<Experiment, 'data'>,
   control: RunControl,
@@ -25,7 +30,10 @@ export async function loadData(
     const { dataSet, sha256, warnings } = await readDataSet(experiment.data, control);
     return { dataSet, sha256, file: basename(experiment.data), warnings };
   }
-  const dataSet = typeof experiment.data === 'function' ? await experiment.data() : experiment.data;
+  const { data } = experiment;
+  const dataSet: unknown =
+    typeof data === 'function' ? await runUserCode('the data function', () => data()) : data;
+  mustBeDataSet(dataSet);
   if (dataSet.examples.length === 0) throw new MesascopeError('DATA_EMPTY', 'the data set has no examples');
   return { dataSet, sha256: dataSetSha256(dataSet), file: null, warnings: dataSetWarnings(dataSet) };
 }

@@ -9,6 +9,7 @@ import { recordedInterval } from '../evidence/resample-interval.ts';
 import type { RollOutSpec } from './experiment.ts';
 import { captureRequest, type MappedModel, runMapped } from './mapped-model.ts';
 import type { ResolvedSettings } from './resolve-settings.ts';
+import { guardedEnvironment } from './user-code.ts';
 
 const OUTCOMES: readonly { readonly outcome: EpisodeOutcome; readonly what: string }[] = [
   { outcome: 'intended', what: 'reached the intended goal first' },
@@ -28,6 +29,7 @@ export async function runRollOuts(
   for (const [i, spec] of specs.entries()) {
     const result = await rollOut({
       ...spec,
+      environment: guardedEnvironment(spec.environment, spec.title),
       seed: `${settings.seed}/roll-out/${i}`,
       signal: control.signal,
       choose: async (inputs) => {
