@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type CommandContext, type ExitCode, PROGRAM, printJson } from './context.ts';
 import { openPage } from './open-page.ts';
 import { exitCodeOf, printOutcome } from './outcome.ts';
-import { checkRunName, REPORTS_FOLDER } from './run-folder.ts';
+import { checkRunName, mustTakeRun, REPORTS_FOLDER } from './run-folder.ts';
 import { settingsArguments } from './settings-options.ts';
 import { experimentFrom, nameFromModel, type TwoFiles } from './two-file-experiment.ts';
 import { quoted, shownPath } from './words.ts';
@@ -19,6 +19,7 @@ export async function auditCommand(options: AuditOptions, context: CommandContex
   const { workingFolder } = context;
   const name = checkRunName(options.name ?? nameFromModel(options.model, workingFolder));
   const folder = path.resolve(workingFolder, options.out ?? path.join(REPORTS_FOLDER, name));
+  await mustTakeRun(folder);
   const experiment = await experimentFrom(options, workingFolder);
   // Only now the runtime: what is wrong with the options is reported at once.
   const { execute } = await import('./execute.ts');

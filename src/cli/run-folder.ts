@@ -5,6 +5,7 @@ import path from 'node:path';
 import { MesascopeError, nearestNames } from '../core/errors.ts';
 import type { RunRecord } from '../record/record.ts';
 import { writeRecord } from '../record/write.ts';
+import { LOCK_FILE } from '../store/folder-lock.ts';
 import { writeFault } from '../store/write-fault.ts';
 
 export const REPORTS_FOLDER = 'reports';
@@ -70,6 +71,29 @@ export function checkRunName(name: string): string {
     });
   }
   return name;
+}
+
+/**
+ * Throws `BAD_SETTING` when a folder holds something, and no run: what lies there may have nothing to do with runs, and a run among it
+ * would be hard to tell from it. What a killed run left behind is no obstacle.
+ */
+export async function mustTakeRun(folder: string): Promise<void> {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const names = await readdir(folder);
+  if (names.includes(RECORD_FILE)) return;
+  // A run that was killed while its files were put in place leaves its page beside the folder that it came from.
+  const killed = names.some((name) => name.startsWith(UNFINISHED));
+  const own = (name: string): boolean =>
+    name.startsWith(UNFINISHED) ||
+    name === LOCK_FILE ||
+    name.startsWith(`${LOCK_FILE}.`) ||
+    (killed && name === REPORT_FILE);
+  const other = names.find((name) => !own(name));
+  if (other === undefined) return;
+  throw new MesascopeError('BAD_SETTING', `the folder ${folder} holds ${other}, and no run`, {
+    remedy: 'Name a new folder, an empty one, or that of an earlier run, which is replaced.',
+    facts: { folder, other },
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { buildProgram, commandNames } from '../../src/cli/program.ts';
-import { capturedTerminal, mesascope } from './captured-terminal.ts';
+import { capturedTerminal, mesascope, ROOT } from './captured-terminal.ts';
 
 const COMMANDS = commandNames(buildProgram(async () => {}, capturedTerminal()));
 let folder: string;
@@ -94,6 +94,7 @@ describe('bad usage', () => {
     ['a setting of the wrong kind', ['--set', 'twins=many'], 'must be a number'],
     ['a setting without a value', ['--set', 'twins'], 'key=value'],
     ['a name that is no folder name', ['--name', '../up'], 'cannot name a run'],
+    ['a folder with other things in it', ['--out', ROOT], 'and no run; Name a new folder'],
     ['a verdict that does not exist', ['--expect', 'pursues-cheese'], 'no verdict is called'],
   ])('%s ends with 2 as BAD_SETTING', async (_, args, seen) => {
     const result = await run(['audit', '--model', 'a.onnx', '--data', 'b.jsonl', ...args]);

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeRun } from '../../src/cli/run-folder.ts';
+import { mustTakeRun, writeRun } from '../../src/cli/run-folder.ts';
 import { readRecord } from '../../src/record/read.ts';
 import { sampleRecord } from '../report/sample-record.ts';
 
@@ -39,5 +39,34 @@ describe('writing a run', () => {
     expect(readdirSync(folder).sort()).toEqual(['report.html', 'run.json']);
     expect(readFileSync(path.join(folder, 'report.html'), 'utf8')).toBe('old');
     expect((await readRecord(folder)).title).toBe(sampleRecord().title);
+  });
+});
+
+describe('a folder named for a run', () => {
+  const fill = (...names: readonly string[]): void => {
+    mkdirSync(folder, { recursive: true });
+    for (const name of names) {
+      if (name.startsWith('.')) mkdirSync(path.join(folder, name));
+      else writeFileSync(path.join(folder, name), '{}');
+    }
+  };
+
+  it.each<[string, readonly string[] | undefined]>([
+    ['is not there yet', undefined],
+    ['is empty', []],
+    ['holds a run, and notes beside it', ['run.json', 'report.html', 'notes.txt']],
+    ['holds what a killed run left', ['lock', 'lock.71.2', '.unfinished-1', 'report.html']],
+  ])('is taken when it %s', async (_, names) => {
+    if (names !== undefined) fill(...names);
+    await expect(mustTakeRun(folder)).resolves.toBeUndefined();
+  });
+
+  it.each([['notes.txt'], ['report.html']])('is refused when it holds %s and no run', async (name) => {
+    fill(name, 'lock');
+    await expect(mustTakeRun(folder)).rejects.toMatchObject({
+      code: 'BAD_SETTING',
+      message: expect.stringContaining(name) as string,
+      remedy: expect.stringContaining('new folder') as string,
+    });
   });
 });
