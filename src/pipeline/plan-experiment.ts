@@ -43,6 +43,19 @@ export type Plan = {
   readonly settings: ResolvedSettings;
 };
 
+/** Sources of either side that a base is exchanged with: one per goal, the irrelevant variable, the same value. */
+const SOURCE_KINDS = 4;
+/**
+ * Edited rows per base whatever the settings: erasure with its fixed number of random erasers (some 540), the curves (82), and the other tables
+ * (some 80). Counted on the grid agents; a network without one of the goals needs half.
+ */
+const FIXED_EDITS = 700;
+
+/** Edited rows per base: two goals, each exchanged in random subspaces at two widths and pushed along three families of random directions. */
+function editsPerBase(settings: Pick<ResolvedSettings, 'randomSubspaces' | 'randomDirections'>): number {
+  return 2 * 2 * settings.randomSubspaces + 2 * 3 * settings.randomDirections + FIXED_EDITS;
+}
+
 /** Reads the model's index and the data, runs nothing. Throws the coded errors of the readers. */
 export async function planExperiment(
   experiment: Experiment,
@@ -72,13 +85,8 @@ export async function planExperiment(
     });
     const width = model.hooks.width ?? 0;
     const rows = examples.length;
-    const interventions =
-      settings.interchangeBases * hooks.length * (2 * positions.length + 2 * (settings.ranks.length + 2));
     const forwardRows =
-      rows * (1 + settings.twins) +
-      settings.interchangeBases * 8 +
-      interventions +
-      2 * settings.randomSubspaces * settings.interchangeBases;
+      rows * (1 + settings.twins) + settings.interchangeBases * (2 * SOURCE_KINDS + editsPerBase(settings));
     const tokens =
       examples.reduce((sum, { input }) => sum + (input.kind === 'tokens' ? input.tokens.length : 1), 0) /
       Math.max(1, rows);
