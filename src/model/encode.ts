@@ -62,7 +62,12 @@ function encodeTokens(
   inputs: readonly (ModelInput & { kind: 'tokens' })[],
   mapping: Readonly<Record<string, string>>,
 ): Encoded {
-  const plan = planInputs(model.inputs, { kind: 'tokens', fields: [], mapping });
+  const plan = planInputs(model.inputs, {
+    kind: 'tokens',
+    fields: [],
+    mapping,
+    ...locatedAtHeader(inputs[0]),
+  });
   const input = plan.tokens!;
   const rows = inputs.length;
   const lengths = Int32Array.from(inputs, ({ tokens }) => tokens.length);
@@ -176,7 +181,12 @@ function encodeTensors(
   mapping: Readonly<Record<string, string>>,
 ): Encoded {
   const fields = Object.keys(inputs[0]?.tensors ?? {}).sort();
-  const plan = planInputs(model.inputs, { kind: 'tensors', fields, mapping });
+  const plan = planInputs(model.inputs, {
+    kind: 'tensors',
+    fields,
+    mapping,
+    ...locatedAtHeader(inputs[0]),
+  });
   const classes = new Map<string, number>();
   const shapes: (readonly (readonly number[])[])[] = [];
   const lengths = new Int32Array(inputs.length);

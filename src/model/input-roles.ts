@@ -1,5 +1,5 @@
 /** @file model: what each input of a graph is for, from the graph's own list; decides, and feeds nothing. */
-import { MesascopeError, nearestNames } from '../core/errors.ts';
+import { type ErrorLocation, MesascopeError, nearestNames } from '../core/errors.ts';
 import { DATA_TYPE, type ModelIndex, type ValueInfo } from '../onnx/contract.ts';
 
 /** Element types that can be fed. */
@@ -107,6 +107,8 @@ export function planInputs(
     readonly kind: 'tokens' | 'tensors';
     readonly fields: readonly string[];
     readonly mapping: Readonly<Record<string, string>>;
+    /** Where the mapping stands, for messages. */
+    readonly location?: ErrorLocation;
   },
 ): InputPlan {
   const byName = new Map(inputs.map((input) => [input.name, input]));
@@ -119,7 +121,11 @@ export function planInputs(
     throw new MesascopeError(
       'INPUT_UNKNOWN',
       `\`inputs.${field}\` names ${JSON.stringify(name)}, but the model's inputs are ${[...byName.keys()].join(', ')}`,
-      { facts: { name, nearest: near } },
+      {
+        ...(data.location === undefined ? {} : { location: data.location }),
+        ...(near.length === 0 ? {} : { remedy: `Did you mean ${near.join(' or ')}?` }),
+        facts: { name, nearest: near },
+      },
     );
   };
   const taken = new Set<string>();

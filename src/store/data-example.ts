@@ -1,7 +1,7 @@
 /** @file store: one checked line of a data file to one example; holds a line against what the first line declared. */
 import type { Counterfactual, DataSet, Example, GoalRole, GoalValue, ModelInput } from '../core/data-set.ts';
 import { GOAL_ROLES } from '../core/data-set.ts';
-import { fieldFault, type LinePlace, unknownNameFault } from './data-fault.ts';
+import { fieldFault, type LinePlace, orOfHeader, unknownNameFault } from './data-fault.ts';
 import type { ExampleLine, HeaderLine, InputFields } from './data-schema.ts';
 
 /** What the first line says, ready for use; examples are added by the reader. */
@@ -50,7 +50,10 @@ export function toExample(line: ExampleLine, header: DataHeader, place: LinePlac
   }
   for (const context of Object.keys(line.context)) {
     if (!Object.hasOwn(header.contexts, context)) {
-      throw unknownNameFault(place, ['context', context], Object.keys(header.contexts));
+      throw orOfHeader(unknownNameFault(place, ['context', context], Object.keys(header.contexts)), {
+        field: 'contexts',
+        lack: `does not describe \`${context}\``,
+      });
     }
   }
   const counterfactuals: { -readonly [kind in GoalRole | 'same']?: readonly Counterfactual[] } = {};
@@ -108,7 +111,10 @@ function codings(
 ): Readonly<Record<string, GoalValue>> {
   const path: Path = ['goals', role];
   if (header.goals[role] === undefined) {
-    throw fieldFault(place, path, 'has a value, but the first line describes no such goal');
+    throw orOfHeader(fieldFault(place, path, 'has a value, but the first line describes no such goal'), {
+      field: 'goals',
+      lack: `does not describe \`${role}\``,
+    });
   }
   if (typeof value !== 'object') return { value: goalValue(value, role, header, place, path) };
   const entries = Object.entries(value);
@@ -153,12 +159,13 @@ function actionList(
   for (const action of list) {
     if (!Object.hasOwn(header.choices, action)) {
       const known = Object.keys(header.choices);
-      throw fieldFault(
+      const fault = fieldFault(
         place,
         path,
         `names ${JSON.stringify(action)}, which is not one of the choices${known.length === 0 ? '; the first line declares none' : ` ${known.slice(0, 20).join(', ')}`}`,
         { action },
       );
+      throw orOfHeader(fault, { field: 'choices', lack: `has no ${JSON.stringify(action)}` });
     }
   }
   return list;
@@ -168,11 +175,11 @@ function modelInput(line: InputFields, header: DataHeader, place: LinePlace, pat
   const kind = header.inputKind;
   for (const other of ['tokens', 'text', 'tensors'] as const) {
     if (other !== kind && line[other] !== undefined) {
-      throw fieldFault(
-        place,
-        [...path, other],
-        `is given, but the first line says that the input is "${kind}"`,
-      );
+      const problem = `is given, but the first line says that the input is "${kind}"`;
+      throw orOfHeader(fieldFault(place, [...path, other], problem), {
+        field: 'input',
+        lack: `is "${kind}" and not "${other}"`,
+      });
     }
   }
   const given = line[kind];
@@ -182,7 +189,12 @@ function modelInput(line: InputFields, header: DataHeader, place: LinePlace, pat
   const known = Object.keys(header.inputs);
   for (const [name, { dims, data }] of Object.entries(line.tensors!)) {
     const at: Path = [...path, 'tensors', name];
-    if (known.length > 0 && !known.includes(name)) throw unknownNameFault(place, at, known);
+    if (known.length > 0 && !known.includes(name)) {
+      throw orOfHeader(unknownNameFault(place, at, known), {
+        field: 'inputs',
+        lack: `has no \`${name}\``,
+      });
+    }
     const size = dims.reduce((product, dim) => product * dim, 1);
     if (data.length !== size) {
       throw fieldFault(place, at, `has ${data.length} values, but its dimensions ask for ${size}`);

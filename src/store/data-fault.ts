@@ -45,6 +45,38 @@ export function unknownNameFault(
   });
 }
 
+/** What an example uses and the first line does not declare, in words that fit either line. */
+export type Undeclared = {
+  /** Field of the first line. */
+  readonly field: string;
+  /** What is wrong with it if it is the one to blame: `has no "up"`. */
+  readonly lack: string;
+};
+
+/** Marks a fault of an example as one that the first line may be to blame for. */
+export function orOfHeader(fault: MesascopeError, undeclared: Undeclared): MesascopeError {
+  const { code, message, remedy, location, facts } = fault;
+  return new MesascopeError(code, message, {
+    ...(location === undefined ? {} : { location }),
+    remedy,
+    facts: { ...facts, undeclared },
+  });
+}
+
+/** What the first line would have to declare for this fault to go; undefined for faults of a line alone. */
+export function undeclaredBy(fault: unknown): Undeclared | undefined {
+  return fault instanceof MesascopeError ? (fault.facts.undeclared as Undeclared | undefined) : undefined;
+}
+
+/** The same lack in two examples: what they have in common is the line that describes them. */
+export function headerFault(
+  place: LinePlace,
+  { field, lack }: Undeclared,
+  lines: readonly [number, number],
+): MesascopeError {
+  return fieldFault(place, [field], `${lack}, but lines ${lines[0]} and ${lines[1]} use it`, { lines });
+}
+
 /** The first fault of a line that its schema refused. */
 export function schemaFault(
   place: LinePlace,

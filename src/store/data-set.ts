@@ -6,7 +6,14 @@ import { MesascopeError, throwIfAborted } from '../core/errors.ts';
 import { type Sha256, sha256Of } from '../core/hash.ts';
 import type { RunControl } from '../core/progress.ts';
 import { type DataHeader, toExample, toHeader } from './data-example.ts';
-import { fieldFault, type LinePlace, schemaFault } from './data-fault.ts';
+import {
+  fieldFault,
+  headerFault,
+  type LinePlace,
+  schemaFault,
+  type Undeclared,
+  undeclaredBy,
+} from './data-fault.ts';
 import { jsonLines, type LineLimits } from './data-lines.ts';
 import { parseExample, parseHeader } from './data-schema.ts';
 import { dataSetWarnings } from './data-warnings.ts';
@@ -36,6 +43,7 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
   let headerLine = 1;
   const examples: Example[] = [];
   const lineOfId = new Map<string, number>();
+  let suspect: Suspect | undefined;
   for await (const { number, value } of jsonLines(path, LIMITS, control.signal)) {
     const place: LinePlace = { file: path, line: number };
     if (header === undefined) {
@@ -43,10 +51,20 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
       headerLine = number;
       continue;
     }
-    const parsed = parseExample(value);
-    if (!parsed.success) throw schemaFault(place, value, parsed.issues, 'example');
-    mustBeStorable(value, place);
-    const example = toExample(parsed.data, header, place);
+    if (suspect !== undefined) {
+      const found = sameLack(suspect, { value, header, place, headerLine });
+      if (found === undefined) continue;
+      throw found;
+    }
+    let example: Example;
+    try {
+      example = readExample(value, header, place);
+    } catch (fault) {
+      const undeclared = undeclaredBy(fault);
+      if (undeclared === undefined) throw fault;
+      suspect = { fault, undeclared, line: number };
+      continue;
+    }
     const earlier = lineOfId.get(example.id);
     if (earlier !== undefined) {
       throw new MesascopeError(
@@ -62,6 +80,7 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
       control.onProgress?.({ kind: 'stage-progress', stage: 'read data', done: examples.length });
     }
   }
+  if (suspect !== undefined) throw suspect.fault;
   if (header === undefined || examples.length === 0) {
     throw new MesascopeError('DATA_EMPTY', `the data file ${path} holds no example`, {
       location: { file: path },
@@ -71,6 +90,36 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
   const dataSet: DataSet = { ...header, examples };
   control.onProgress?.({ kind: 'stage-end', stage: 'read data', durationMs: performance.now() - started });
   return { dataSet, sha256: dataSetSha256(dataSet), warnings: dataSetWarnings(dataSet) };
+}
+
+function readExample(value: unknown, header: DataHeader, place: LinePlace): Example {
+  const parsed = parseExample(value);
+  if (!parsed.success) throw schemaFault(place, value, parsed.issues, 'example');
+  mustBeStorable(value, place);
+  return toExample(parsed.data, header, place);
+}
+
+/** The first example that uses what the first line does not declare; which of the two is to blame, later lines show. */
+type Suspect = { readonly fault: unknown; readonly undeclared: Undeclared; readonly line: number };
+
+/** The fault of the description, once a further example uses what it does not declare. */
+function sameLack(
+  { undeclared, line }: Suspect,
+  at: {
+    readonly value: unknown;
+    readonly header: DataHeader;
+    readonly place: LinePlace;
+    readonly headerLine: number;
+  },
+): MesascopeError | undefined {
+  let also: Undeclared | undefined;
+  try {
+    readExample(at.value, at.header, at.place);
+  } catch (fault) {
+    also = undeclaredBy(fault);
+  }
+  if (also?.field !== undeclared.field || also.lack !== undeclared.lack) return undefined;
+  return headerFault({ ...at.place, line: at.headerLine }, undeclared, [line, at.place.line]);
 }
 
 /** Later faults of an input, which only the model shows, can then name its line. */

@@ -74,6 +74,12 @@ describe('a data file', () => {
       [/^bad\.jsonl:72:1: /, 'token id 4711', /counterfactual proxy of example "apart-30\.0"/],
     ],
     [
+      'that names an input which the model does not have',
+      (all) => withFields(all, 0, { inputs: { tokens: 'input_idz' } }),
+      'INPUT_UNKNOWN',
+      [/^bad\.jsonl:1:1: /, '"input_idz"', 'Did you mean input_ids'],
+    ],
+    [
       'with a row longer than the model has positions',
       (all) => withFields(all, 6, { tokens: [0, 12, 57, 80, 33, 101, 105] }),
       'INPUT_TOO_LONG',

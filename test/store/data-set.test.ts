@@ -10,6 +10,41 @@ import { dataFile, EXAMPLE, HEADER, readFault, temporaryFolder } from './data-fi
 const example = (change: Record<string, unknown>): Record<string, unknown> => ({ ...EXAMPLE, ...change });
 const header = (change: Record<string, unknown>): Record<string, unknown> => ({ ...HEADER, ...change });
 
+describe('what examples use and the first line does not declare', () => {
+  const rows = (...changes: readonly Record<string, unknown>[]): Record<string, unknown>[] =>
+    changes.map((change, i) => example({ id: `x${i}`, ...change }));
+  const { tokens: _, counterfactuals: __, ...bare } = EXAMPLE;
+  const board = { x: { dims: [1], data: [1] } };
+
+  it.each<[string, Record<string, unknown>, Record<string, unknown>, string]>([
+    ['a choice', { choices: { ...HEADER.choices, up: undefined, uup: 101 } }, {}, '`choices` has no "up"'],
+    ['a goal', { goals: { ...HEADER.goals, proxy: undefined } }, {}, '`goals` does not describe `proxy`'],
+    ['a context', { contexts: { monitr: 'x' } }, {}, '`contexts` does not describe `monitor`'],
+    ['a kind of input', { input: 'tensors' }, {}, '`input` is "tensors" and not "tokens"'],
+    [
+      'a tensor',
+      { input: 'tensors', inputs: { y: 'board' } },
+      { ...bare, tokens: undefined, counterfactuals: undefined, tensors: board },
+      '`inputs` has no `x`',
+    ],
+  ])('is blamed on the first line when two use it: %s', async (_, first, row, seen) => {
+    const fault = await readFault(await dataFile(header(first), ...rows(row, row)));
+    expect([fault.code, fault.location?.line]).toEqual(['DATA_FIELD', 1]);
+    expect(fault.message).toContain(`${seen}, but lines 2 and 3 use it`);
+  });
+
+  it('is blamed on the example that uses it alone', async () => {
+    const odd = { actions: { intended: 'jump' } };
+    for (const [changes, line] of [
+      [[odd, {}, {}], 2],
+      [[{}, odd, { context: { monitr: 1 } }], 3],
+    ] as const) {
+      const fault = await readFault(await dataFile(HEADER, ...rows(...changes)));
+      expect([fault.location?.line, fault.message]).toEqual([line, expect.stringContaining('"jump"')]);
+    }
+  });
+});
+
 describe('a good data file', () => {
   it('gives the example of the documentation, with lists and codings spelled out', async () => {
     const { dataSet, warnings } = await readDataSet(await dataFile(HEADER, EXAMPLE));
