@@ -2,7 +2,7 @@
 import { takeRows } from '../core/matrix.ts';
 import { seededRandom } from '../core/random.ts';
 import type { ClassLabels } from '../core/split.ts';
-import type { Dense } from '../linalg/dense.ts';
+import { type Dense, dense } from '../linalg/dense.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { type Covariance, centeredCovariance } from '../linalg/moments.ts';
 import type { CausalInputs } from './causal-side.ts';
@@ -10,7 +10,7 @@ import type { Columns } from './columns.ts';
 import type { SideEffects } from './figures.ts';
 import { type ModeBases, type ModeOutcome, modeOutcome, repeated } from './mode-push.ts';
 import { neutralDirections } from './steering-neutral.ts';
-import { type Place, statesAt } from './steering-push.ts';
+import type { Place } from './steering-push.ts';
 import { naturalShift, sideEffectsOf, validityRange } from './steering-validity.ts';
 
 /** One push and what it does besides turning choices. */
@@ -68,13 +68,7 @@ export async function modeCheck(request: {
     ...(request.reference.length === 0 ? {} : { reference: request.reference }),
     natural: naturalShift(inputs, inputs[side], rows),
   });
-  const { irrelevant, ...goals } = columns.labels;
-  const neutral: Dense | undefined = neutralDirections(
-    { ...columns, labels: irrelevant === undefined ? goals : { ...goals, irrelevant: inHalves(irrelevant) } },
-    statesAt(inputs, site),
-    fit,
-    rows,
-  );
+  const neutral = neutralAt(columns, inputs, site, { fit, rows });
   return async ({ vector, dose }) => {
     const { logProbabilities, sideEffects, broken } = await sideEffectsOf({
       inputs,
@@ -86,6 +80,30 @@ export async function modeCheck(request: {
     });
     return { outcome: modeOutcome(columns, bases, logProbabilities), sideEffects, broken };
   };
+}
+
+/** The irrelevant variable from one half of its values to the other, at each position clear of the goals there, [rows, positions x width]. */
+function neutralAt(
+  columns: Columns,
+  inputs: CausalInputs,
+  { hook, position }: Place,
+  { fit, rows }: { readonly fit: Int32Array; readonly rows: Int32Array },
+): Dense | undefined {
+  const { irrelevant, ...goals } = columns.labels;
+  if (irrelevant === undefined) return undefined;
+  const halved = { ...columns, labels: { ...goals, irrelevant: inHalves(irrelevant) } };
+  const positions = typeof position === 'number' ? [position] : position;
+  const parts = positions.map((one) =>
+    neutralDirections(halved, inputs.activations({ hook, position: one }), fit, rows),
+  );
+  if (parts.every((part) => part === undefined)) return undefined;
+  const { columns: width } = inputs.activations({ hook, position: positions[0]! });
+  const joined = dense(rows.length, positions.length * width);
+  // Where the goals leave no direction, nothing is pushed.
+  for (const [p, part] of parts.entries())
+    for (let i = 0; part !== undefined && i < rows.length; i++)
+      joined.data.set(part.data.subarray(i * width, (i + 1) * width), i * joined.columns + p * width);
+  return joined;
 }
 
 /**
