@@ -1,5 +1,5 @@
 /** @file test: data files are read as documented, and everything wrong with one is named by code, line and field. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DataSet } from '../../src/core/data-set.ts';
@@ -42,6 +42,22 @@ describe('what examples use and the first line does not declare', () => {
       const fault = await readFault(await dataFile(HEADER, ...rows(...changes)));
       expect([fault.location?.line, fault.message]).toEqual([line, expect.stringContaining('"jump"')]);
     }
+  });
+});
+
+describe('the pages on the data format', () => {
+  it('show a description and an example of each kind that can be read as they stand', async () => {
+    const page = await readFile(new URL('../../docs/data.md', import.meta.url), 'utf8');
+    const blocks = [...page.matchAll(/^```json\n([\s\S]*?)^```/gm)].map(
+      ([, body]) => JSON.parse(body!) as unknown,
+    );
+    const kinds: string[] = [];
+    for (let i = 0; i < blocks.length; i += 2) {
+      const { dataSet } = await readDataSet(await dataFile(blocks[i], blocks[i + 1]));
+      expect(dataSet.examples).toHaveLength(1);
+      kinds.push(dataSet.inputKind);
+    }
+    expect(kinds).toEqual(['tokens', 'tensors']);
   });
 });
 
