@@ -12,6 +12,7 @@ import {
   meanStatistic,
 } from './resample-cluster-bootstrap.ts';
 import { equivalenceTest } from './resample-equivalence.ts';
+import type { Interval } from './resample-interval.ts';
 import { canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
 import { swapTest } from './resample-swap.ts';
 import type { Statistic } from './rung.ts';
@@ -104,10 +105,11 @@ export function judgeUse(request: JudgeRequest): {
   const dominated = effect.overlap !== undefined && effect.overlap > CRITERIA.nullOverlap;
   const beatsRandom = dominated ? outside.beats : plain.beats;
   const sameMean = finiteMean(effect.sameValue);
+  const same = effect.sameValue === undefined ? undefined : boot(effect.sameValue.effects, 'same-value');
   const sameHolds =
-    sameMean === undefined || withinMean === undefined
+    withinMean === undefined
       ? undefined
-      : Math.abs(sameMean) <= Math.max(margin, CRITERIA.sameValueShare * Math.abs(withinMean));
+      : withinLimit(same, Math.max(margin, CRITERIA.sameValueShare * Math.abs(withinMean)));
 
   // An edit within a subspace cannot do more than the exchange of everything, unless it leaves the states that the network has.
   const excess =
@@ -244,9 +246,10 @@ export function judgeUse(request: JudgeRequest): {
         sameMean === undefined
           ? undefinedBecause('the data hold no sources with the same value')
           : measured(sameMean),
+      ...(same === undefined ? {} : intervalPart(same)),
       nulls: [],
       state: stateOf(sameHolds),
-      criterion: `at most ${CRITERIA.sameValueShare} of the effect within the subspace, or ${margin.toFixed(2)} nats`,
+      criterion: `interval within ${CRITERIA.sameValueShare} of the effect within the subspace, or within ${margin.toFixed(2)} nats; open where only the mean is`,
       site,
     },
     {
@@ -302,6 +305,13 @@ function finiteMean(outcome: InterchangeOutcome | undefined): number | undefined
   if (outcome === undefined) return undefined;
   const value = mean(outcome.effects);
   return Number.isFinite(value) ? value : undefined;
+}
+
+/** Whether a mean is shown to lie within the limit (its whole interval does), or beyond it (it does itself); open in between. */
+function withinLimit(mean: Interval | undefined, limit: number): boolean | undefined {
+  if (mean === undefined || mean.state === 'undefined') return undefined;
+  if (Math.abs(mean.estimate) > limit) return false;
+  return mean.low >= -limit && mean.high <= limit ? true : undefined;
 }
 
 /** One mean effect against those within random subspaces; draws that are not numbers count against it. */
