@@ -1,7 +1,7 @@
 /** @file evidence: ridge probes for every task at every site, fitted on one side of the split and applied to the others. */
 import type { Matrix } from '../core/matrix.ts';
 import { takeRows } from '../core/matrix.ts';
-import type { Measured } from '../core/outcome.ts';
+import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { ClassLabels, TrainSplit } from '../core/split.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import type { LinearProbe } from '../probe/linear-probe.ts';
@@ -44,7 +44,8 @@ export const RIDGE_PATH: readonly number[] = [0.01, 1, 100];
 
 /**
  * Fits all tasks of a site as columns of one system, under every penalty of the path, and reads them on the select and test rows in one
- * product; each task keeps, at each site, the penalty that reads the select rows best. A variable of which fewer
+ * product. Each site keeps the penalty at which the select rows are read best on average over the tasks: one for all, since variables that
+ * are compared must be read in one way. A variable of which fewer
  * than two values occur among the fit rows has nothing to be told apart: its task is left out, and its rungs say so.
  */
 export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
@@ -63,17 +64,24 @@ export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
     for (const factor of RIDGE_PATH)
       probes.push(await fitter.fit(fitLabels, { penalty: factor * request.ridge * request.fit.length }));
     const scores = await scoreProbes(probes.flat(), takeRows(all, held), linalg);
-    for (const [i, task] of tasks.entries()) {
-      const candidates = probes.map((some, k) =>
-        readingOf(some[i]!, predict(scores[k * tasks.length + i]!), task, request),
-      );
-      // Of equal ones the last, so the largest penalty.
-      const chosen =
-        bestSite(candidates.map(({ selectAccuracy }) => selectAccuracy)) ?? RIDGE_PATH.indexOf(1);
-      readings.get(task.id)!.push(candidates[chosen]!);
-    }
+    const candidates = probes.map((some, k) =>
+      tasks.map((task, i) => readingOf(some[i]!, predict(scores[k * tasks.length + i]!), task, request)),
+    );
+    // Of equal ones the last, so the largest penalty.
+    const best = bestSite(candidates.map(meanSelectAccuracy)) ?? RIDGE_PATH.indexOf(1);
+    for (const [i, task] of tasks.entries()) readings.get(task.id)!.push(candidates[best]![i]!);
   }
   return readings;
+}
+
+function meanSelectAccuracy(readings: readonly ProbeReading[]): Measured {
+  let [sum, count] = [0, 0];
+  for (const { selectAccuracy } of readings) {
+    if (selectAccuracy.state === 'undefined') continue;
+    sum += selectAccuracy.value;
+    count += 1;
+  }
+  return count === 0 ? undefinedBecause('no task has a value on the select rows') : measured(sum / count);
 }
 
 function readingOf(
