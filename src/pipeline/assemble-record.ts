@@ -1,6 +1,6 @@
 /** @file pipeline: puts what a run found into the record: cards, provenance, shown examples; computes no evidence. */
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import type { ForwardResult } from '../capture/run-forward.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Example, ModelInput } from '../core/data-set.ts';
@@ -242,7 +242,7 @@ function dataCard(request: AssembleRequest): DataCard {
 
 async function modelCard(model: Model): Promise<ModelCard> {
   return {
-    file: basename(model.path ?? model.name),
+    file: modelFile(model),
     sha256: model.sha256,
     bytes: model.byteLength,
     producer: model.index.producer,
@@ -256,6 +256,13 @@ async function modelCard(model: Model): Promise<ModelCard> {
     ),
     card: model.path === undefined ? null : await authorsCard(model.path),
   };
+}
+
+/** The path as it was declared, which often names family and member; of paths that leave the working folder the file's name alone. */
+export function modelFile({ path, name }: Pick<Model, 'path' | 'name'>): string {
+  if (path === undefined || isAbsolute(path)) return basename(path ?? name);
+  const within = normalize(path).split(sep);
+  return within[0] === '..' ? basename(path) : within.join('/');
 }
 
 /** The author's `card.json` beside the model, if it is there and readable; it is shown and never believed. */

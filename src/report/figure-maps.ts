@@ -122,7 +122,7 @@ function peakOf(
   for (const [h, row] of layer.values.entries()) {
     for (const [p, value] of row.entries()) {
       if (value === null || (best !== undefined && value <= best.value)) continue;
-      best = { value, site: `${sites.hooks[h]} @ ${sites.positions[p]}` };
+      best = { value, site: `${sites.hooks[h]} @ ${String(sites.positions[p]).replace('-', '\u2212')}` };
     }
   }
   return best;

@@ -49,7 +49,7 @@ export function inUnit(value: number, unit: Unit): string {
     case 'share':
       return percent(value);
     case 'points':
-      return (value > 0 ? '+' : '') + fixed(100 * value, Math.abs(value) < 0.1 ? 1 : 0);
+      return (value > 0 ? '+' : '') + fixed(100 * value, 1);
     case 'nats':
     case 'coefficient':
     case 'ratio':
@@ -83,9 +83,10 @@ export function natsWithInterval(value: Measured, interval: RecordedInterval | u
   return html`${measuredText(value, 'nats')}${interval !== undefined && html` <span class="interval">${intervalText(interval, 'nats')}</span>`}`;
 }
 
-/** `p = 0.001`. */
+/** `p = 0.001`: three decimals, as many as a thousand draws can tell; smaller ones as a bound. */
 export function pText(value: Measured): string {
-  return value.state === 'measured' ? `p\u00a0=\u00a0${plain(value.value)}` : '';
+  if (value.state !== 'measured') return '';
+  return value.value < 0.0005 ? 'p\u00a0<\u00a00.001' : `p\u00a0=\u00a0${fixed(value.value, 3)}`;
 }
 
 /** Decimal units: `438 kB`. */

@@ -166,7 +166,7 @@ function pageMarkup(parts: PageParts): string {
     ([id, name]) => html`<li><a href="#${id}">${name}</a></li>`,
   )}</ol></nav><div class="script-only theme" id="theme"></div></div></header>
 <main>
-<div class="title"><p class="eyebrow"><bdi>${record.experiment}</bdi></p><h1>${outside(record.title)}</h1></div>
+<div class="title"><p class="eyebrow"><bdi>${record.experiment}</bdi> \u00b7 <bdi>${record.model.file}</bdi></p><h1>${outside(record.title)}</h1></div>
 ${verdictSection(view)}${warningsSection(view)}${behaviorSection(view, html`${figures.behavior.map(({ markup }) => markup)}`)}${ladderSection(view)}${whereSection(view, figures.where)}${causalSection(view, figures.causal)}${geometrySection(view, figures.geometry)}${examplesSection(view)}${aboutSection(
   view,
   all.map(({ data: figure }) => figure),

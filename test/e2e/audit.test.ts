@@ -74,7 +74,7 @@ describe.each([
       record: `reports/${outcome.experiment}/run.json`,
       report: `reports/${outcome.experiment}/report.html`,
     });
-    expect(audited.model.file).toBe(file);
+    expect(audited.model.file).toBe(model);
     expect(audited.data.file).toBe('rows.jsonl');
     expect(audited.provenance.command).toBe(
       `npx mesascope audit --model ${model} --data somewhere/rows.jsonl`,

@@ -225,4 +225,51 @@ describe.skipIf(SKIP_BROWSER)('the report in a browser', () => {
       expect(await overflowOf(page)).toBe(0);
     },
   );
+
+  test('names the model file under the experiment, before anything else', async () => {
+    const { page } = await visit(
+      await pageOf({ ...sampleRecord(), model: { ...sampleRecord().model, file: 'models/a/b.onnx' } }),
+    );
+    expect(await page.locator('main .eyebrow').first().textContent()).toBe(
+      'grid-proxy \u00b7 models/a/b.onnx',
+    );
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'a table wider than a narrow %s screen shows a shadow where it goes on',
+    async (colorScheme) => {
+      const { page } = await visit(html, { viewport: { width: 400, height: 800 }, colorScheme });
+      await inPage(page, "document.querySelectorAll('details').forEach((one) => { one.open = true; })");
+      const wide =
+        "[...document.querySelectorAll('.table-frame')].findIndex((one) => one.scrollWidth > one.clientWidth + 60)";
+      const at = await inPage<number>(page, wide);
+      const frame = page.locator('.table-frame').nth(at);
+      await frame.scrollIntoViewIfNeeded();
+      /** Mean brightness of the rightmost and of the leftmost strip of the table, 4 pixels wide. */
+      const edges = async (): Promise<{ left: number; right: number }> => {
+        const picture = (await frame.screenshot()).toString('base64');
+        return inPage(
+          page,
+          `(async () => {
+        const image = new Image();
+        image.src = 'data:image/png;base64,${picture}';
+        await image.decode();
+        const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+        canvas.drawImage(image, 0, 0);
+        const mean = (x) => { const { data } = canvas.getImageData(x, 0, 4, image.height); let sum = 0; for (let i = 0; i < data.length; i += 4) sum += data[i] + data[i + 1] + data[i + 2]; return sum / (3 * data.length / 4); };
+        return { left: mean(0), right: mean(image.width - 4) };
+      })()`,
+        );
+      };
+      const before = await edges();
+      await inPage(
+        page,
+        `document.querySelectorAll('.table-frame')[${at}].scrollTo({ left: 9999, behavior: 'instant' })`,
+      );
+      const after = await edges();
+      // At the start the right edge is shaded and the left is not; at the end it is the other way round.
+      expect(Math.abs(before.right - after.right)).toBeGreaterThan(15);
+      expect(Math.abs(before.left - after.left)).toBeGreaterThan(15);
+    },
+  );
 });

@@ -15,6 +15,7 @@ import {
   measuredText,
   percent,
   plain,
+  pText,
   shortened,
   whole,
 } from '../../src/report/format.ts';
@@ -105,7 +106,14 @@ describe('numbers for readers', () => {
     expect(percent(1)).toBe('100\u202f%');
     expect(fixed(-0.004, 2)).toBe('0.00');
     expect(fixed(-1.5, 2)).toBe('\u22121.50');
-    expect(inUnit(0.83, 'points')).toBe('+83');
+    expect(inUnit(0.83, 'points')).toBe('+83.0');
+    const p = (value: number): string => pText({ state: 'measured', value });
+    expect([p(0.001), p(0.05), p(0.0002), p(1)]).toEqual([
+      'p\u00a0=\u00a00.001',
+      'p\u00a0=\u00a00.050',
+      'p\u00a0<\u00a00.001',
+      'p\u00a0=\u00a01.000',
+    ]);
     expect(inUnit(-0.031, 'points')).toBe('\u22123.1');
     expect(inUnit(1234567, 'count')).toBe('1,234,567');
     expect(plain(2.4e-7)).toBe('2.4\u202f\u00d7\u202f10\u207b\u2077');
@@ -197,7 +205,7 @@ describe('findings are made by rule from the numbers', () => {
     const [figure, ...others] = mapFigures(sites);
     expect(others).toEqual([]);
     expect(figure!.data.finding).toBe(
-      'probe: highest at late @ -1, 90\u202f% (chance 4\u202f%). Highest elsewhere: control: 6\u202f%.',
+      'probe: highest at late @ \u22121, 90\u202f% (chance 4\u202f%). Highest elsewhere: control: 6\u202f%.',
     );
     expect(figure!.table.rows).toBe(4);
     expect(cells(figure!.table.columns[2]!)).toEqual([0.1, 0.2, null, 0.9]);

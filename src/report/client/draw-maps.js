@@ -54,12 +54,28 @@ function drawMaps(table, drawing, palette, width) {
       ygap: 1.5,
       xaxis: `x${suffix}`,
       yaxis: `y${suffix}`,
-      ...(withText && {
-        text: z.map((line) => line.map((value) => (value === null ? '' : cellText(value, panel.percent)))),
-        texttemplate: '%{text}',
-        textfont: { size: 10.5, family: FONT },
-      }),
     });
+    // As a trace of its own: the text of a heat map has one colour, and none can be read on every cell.
+    if (withText) {
+      const cells = z.flatMap((line, h) =>
+        line.flatMap((value, p) => (value === null ? [] : [{ h, p, value }])),
+      );
+      traces.push({
+        type: 'scatter',
+        mode: 'text',
+        x: cells.map(({ p }) => p),
+        y: cells.map(({ h }) => h),
+        text: cells.map(({ value }) => cellText(value, panel.percent)),
+        textfont: {
+          size: 10.5,
+          family: FONT,
+          color: cells.map(({ value }) => inkOn(cellColor(palette, (value - panel.chance) / panel.span))),
+        },
+        hoverinfo: 'none',
+        xaxis: `x${suffix}`,
+        yaxis: `y${suffix}`,
+      });
+    }
     const holes = z.flatMap((line, h) => line.flatMap((value, p) => (value === null ? [{ h, p }] : [])));
     traces.push({
       type: 'scatter',
@@ -118,4 +134,38 @@ function drawMaps(table, drawing, palette, width) {
 function cellText(value, percent) {
   const text = percent ? (100 * value).toFixed(0) : value.toFixed(Math.abs(value) >= 9.95 ? 0 : 1);
   return text.replace(/^-0(\.0)?$/, '0$1').replace('-', '\u2212');
+}
+
+/**
+ * Red, green and blue (0 to 255) of a cell, as plotly mixes them: straight lines in sRGB between the stops of the scale.
+ * @param {Palette} palette @param {number} distance from -1 to 1, in spans from chance
+ */
+function cellColor(palette, distance) {
+  const at = Math.min(1, Math.max(0, (1 + distance) / 2));
+  const stops = palette.diverging;
+  const upper = Math.max(
+    1,
+    stops.findIndex(([stop]) => stop >= at),
+  );
+  const [from, low] = stops[upper - 1] ?? [0, palette.card];
+  const [to, high] = stops[upper] ?? [1, palette.card];
+  const share = (at - from) / (to - from);
+  return [1, 3, 5].map((place) => {
+    const [a, b] = [low, high].map((hex) => Number.parseInt(hex.slice(place, place + 2), 16));
+    return (a ?? 0) + share * ((b ?? 0) - (a ?? 0));
+  });
+}
+
+/**
+ * Black or white, whichever stands out more (relative luminance and contrast as WCAG 2.2 defines them): one of the two has a ratio of
+ * at least 4.58 to any colour.
+ * @param {readonly number[]} color
+ */
+function inkOn(color) {
+  const [r = 0, g = 0, b = 0] = color.map((channel) => {
+    const c = channel / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? '#ffffff' : '#000000';
 }
