@@ -22,6 +22,7 @@ import {
   standardisedWeights,
   tableGap,
   trainOn,
+  withColumns,
 } from './recorded.ts';
 
 let linalg: Linalg;
@@ -124,7 +125,7 @@ describe('ridge', () => {
     const problem = recorded('binary');
     const x = featuresOf(problem);
     const labels = labelsOf(problem.labels, 2);
-    const wider = withConstantColumn(x, 1234.5);
+    const wider = withColumns(x, [new Float32Array(x.rows).fill(1234.5)]);
     for (const standardise of [true, false]) {
       for (const penalty of [0, 1]) {
         const options = { penalty, standardise, linalg };
@@ -339,15 +340,6 @@ async function rotated(x: Matrix): Promise<Matrix> {
   };
   const turn = orthonormalColumns(square);
   return linalg.multiply(x, matrix(x.columns, x.columns, Float32Array.from(turn.data)));
-}
-
-function withConstantColumn(x: Matrix, value: number): Matrix {
-  const wider = matrix(x.rows, x.columns + 1);
-  for (let i = 0; i < x.rows; i++) {
-    wider.data.set(x.data.subarray(i * x.columns, (i + 1) * x.columns), i * (x.columns + 1));
-    wider.data[i * (x.columns + 1) + x.columns] = value;
-  }
-  return wider;
 }
 
 function matrixGap(a: Matrix, b: Matrix): number {
