@@ -1,8 +1,7 @@
 /** @file evidence: how well scores rank positives above negatives; no thresholds and no resampling. */
-import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
-import { requireLabels, requireRows, requireWeights } from './metric-arguments.ts';
+import { ranked, requireLabels, requireRows } from './metric-arguments.ts';
 
 /**
  * Area under the ROC curve, in [0, 1]: the chance that a positive scores above a negative, ties counted one half (Mann and
@@ -14,23 +13,8 @@ export function auroc(
   positives: ArrayLike<number>,
   weights?: Float64Array,
 ): Measured {
-  requireRows(scores.length, positives.length, 'labels');
-  requireRows(scores.length, weights?.length, 'weights');
-  requireWeights(weights);
-  const order: number[] = [];
-  for (let i = 0; i < scores.length; i++) {
-    const kind = positives[i]!;
-    if (kind !== 1 && kind !== 0 && kind !== -1) {
-      throw new MesascopeError(
-        'BAD_SETTING',
-        `a row is positive (1), negative (0) or left out (-1), got ${kind}`,
-      );
-    }
-    if (kind === -1) continue;
-    if (Number.isNaN(scores[i]!)) return undefinedBecause(`the score of row ${i} is not a number`);
-    order.push(i);
-  }
-  order.sort((a, b) => scores[a]! - scores[b]! || a - b);
+  const order = ranked(scores, positives, weights);
+  if (typeof order === 'string') return undefinedBecause(order);
   let won = 0;
   let positiveMass = 0;
   let negativeBelow = 0;

@@ -1,7 +1,6 @@
 /** @file evidence: how clean the top of a ranking is, for positives that are rare; no thresholds and no resampling. */
-import { MesascopeError } from '../core/errors.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
-import { requireRows, requireWeights } from './metric-arguments.ts';
+import { ranked, requireRows, requireWeights } from './metric-arguments.ts';
 
 export type RankingOptions = {
   /** Higher means more likely positive. */
@@ -12,27 +11,6 @@ export type RankingOptions = {
   readonly weights?: Float64Array;
 };
 
-/** Rows in use, best score first, or why the ranking cannot be read. Throws `MATRIX_SHAPE`, `BAD_SETTING`. */
-function ranked({ scores, positives, weights }: RankingOptions): readonly number[] | string {
-  requireRows(scores.length, positives.length, 'labels');
-  requireRows(scores.length, weights?.length, 'weights');
-  requireWeights(weights);
-  const order: number[] = [];
-  for (let i = 0; i < scores.length; i++) {
-    const kind = positives[i]!;
-    if (kind !== 1 && kind !== 0 && kind !== -1) {
-      throw new MesascopeError(
-        'BAD_SETTING',
-        `a row is positive (1), negative (0) or left out (-1), got ${kind}`,
-      );
-    }
-    if (kind === -1) continue;
-    if (Number.isNaN(scores[i]!)) return `the score of row ${i} is not a number`;
-    order.push(i);
-  }
-  return order.sort((a, b) => scores[b]! - scores[a]! || a - b);
-}
-
 /**
  * Area under the precision-recall curve as average precision, in [0, 1]: the sum over distinct scores of (gain in recall) x precision,
  * so that rows with equal scores enter together and their order cannot matter. No line is drawn between the points, which would be
@@ -41,8 +19,9 @@ function ranked({ scores, positives, weights }: RankingOptions): readonly number
  */
 export function averagePrecision(options: RankingOptions): Measured {
   const { scores, positives, weights } = options;
-  const order = ranked(options);
-  if (typeof order === 'string') return undefinedBecause(order);
+  const found = ranked(scores, positives, weights);
+  if (typeof found === 'string') return undefinedBecause(found);
+  const order = found.reverse();
   let hits = 0;
   let called = 0;
   let sum = 0;
