@@ -133,7 +133,8 @@ export function bootstrapInterval(from: BootstrapDraws, options: IntervalOptions
   if (high - low <= rounding && Math.abs(estimate - low) <= rounding) {
     return { ...common, low: estimate, high: estimate, method: words, degenerate: true };
   }
-  const tail = expandedTail((1 - level) / 2, from.groups);
+  // Nothing lies further out than half a draw; with two or three groups the tail would come to 0.
+  const tail = Math.max(expandedTail((1 - level) / 2, from.groups), 0.5 / values.length);
   if (method === 'percentile') {
     return {
       ...common,

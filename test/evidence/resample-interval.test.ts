@@ -18,6 +18,21 @@ function measuredOf(interval: Interval): MeasuredInterval {
   return interval;
 }
 
+describe('two or three groups', () => {
+  it('give an interval out to the last draws, whatever the skew, and never a number that is none', () => {
+    for (const count of [2, 3, 4]) {
+      for (const skew of [1, 4, -9]) {
+        const groups = Int32Array.from({ length: 4 * count }, (_, i) => i % count);
+        const values = Float64Array.from(groups, (group, i) => (group === 0 ? skew : 1) + (i % 3) / 9);
+        const interval = clusterBootstrapMean({ groups, values, random: seededRandom(`${count} ${skew}`) });
+        if (interval.state === 'undefined') continue;
+        expect(interval.low).toBeLessThanOrEqual(interval.estimate);
+        expect(interval.high).toBeGreaterThanOrEqual(interval.estimate);
+      }
+    }
+  });
+});
+
 describe('what a bootstrap cannot know', () => {
   const groups = Int32Array.of(0, 0, 1, 2, 2, 5);
 
