@@ -120,7 +120,8 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-const STRENGTH: Readonly<Record<string, string>> = {
+/** The numbers beside a verdict, and the statistic that each cites. */
+export const STRENGTH: Readonly<Record<string, string>> = {
   effectIntended: 'L5.intended.effect',
   effectProxy: 'L5.proxy.effect',
   totalEffectIntended: 'L5.intended.total',

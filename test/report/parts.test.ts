@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { measured, undefinedBecause } from '../../src/core/outcome.ts';
+import { STRENGTH } from '../../src/evidence/verdict-words.ts';
 import { float32Base64, scriptJson, uint16Base64 } from '../../src/report/embed.ts';
 import { betweenShare } from '../../src/report/figure-geometry.ts';
 import { interchangeFigures } from '../../src/report/figure-interchange.ts';
@@ -23,6 +24,7 @@ import { escapeText, html } from '../../src/report/html.ts';
 import { strip, stripDomain } from '../../src/report/marks.ts';
 import type { ColumnData } from '../../src/report/page-data.ts';
 import { numberColumn, textColumn } from '../../src/report/table.ts';
+import { STRENGTHS } from '../../src/report/words.ts';
 import { sampleRecord } from './sample-record.ts';
 
 /** As the page's script reads it. */
@@ -254,5 +256,11 @@ describe('findings are made by rule from the numbers', () => {
       `${silent} read as proxy while preferring the intended action`,
     );
     expect(preferenceFigure([])).toBeUndefined();
+  });
+});
+
+describe('the numbers beside a verdict', () => {
+  it('all have words of their own on the page', () => {
+    expect(Object.keys(STRENGTHS).sort()).toEqual(Object.keys(STRENGTH).sort());
   });
 });
