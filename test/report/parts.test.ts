@@ -260,7 +260,7 @@ describe('findings are made by rule from the numbers', () => {
 });
 
 describe('the numbers beside a verdict', () => {
-  it('all have words of their own on the page', () => {
+  test('all have words of their own on the page', () => {
     expect(Object.keys(STRENGTHS).sort()).toEqual(Object.keys(STRENGTH).sort());
   });
 });
