@@ -154,7 +154,7 @@ export function identifiable(columns: Columns, noOpDifference: number, width: nu
       summary:
         `The goals part in ${decisions} test rows of ${testGroups} groups` +
         (association === undefined ? '' : ` (Cramer's V ${spoken(association.value)})`) +
-        `; an edit that changes nothing moves no logit by more than ${noOpDifference.toExponential(1)}.`,
+        `; an edit that changes nothing moves no logit by more than ${noOpDifference === 0 ? '0' : noOpDifference.toExponential(1)}.`,
       statistics,
     },
   };
