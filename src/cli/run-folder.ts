@@ -78,7 +78,8 @@ export function checkRunName(name: string): string {
  * would be hard to tell from it. What a killed run left behind is no obstacle.
  */
 export async function mustTakeRun(folder: string): Promise<void> {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  // Also false where a parent is a file; whoever makes the folder says so.
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return;
   const names = await readdir(folder);
   if (names.includes(RECORD_FILE)) return;
   // A run that was killed while its files were put in place leaves its page beside the folder that it came from.
