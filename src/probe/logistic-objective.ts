@@ -1,10 +1,12 @@
 /** @file probe: the penalised log loss of many logistic regressions, in coordinates where it is nearly round. */
 import type { Matrix } from '../core/matrix.ts';
 import type { CrossEntropyTargets, Numbers, Table } from '../linalg/cross-entropy.ts';
-import { type Dense, plainProduct, toDense, toMatrix } from '../linalg/dense.ts';
+import { type Dense, plainProduct, toMatrix } from '../linalg/dense.ts';
 import { cholesky, invertLower } from '../linalg/factor.ts';
+import { quickInverseFactor } from '../linalg/inverse-factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { mustBeFinite } from '../linalg/moments.ts';
+import { type StandardRows, standardCrossEntropy, standardGram } from '../linalg/standard-rows.ts';
 import type { EvaluateTogether, Evaluation } from './descent.ts';
 import type { SharedTask } from './shared-rows.ts';
 import type { FitTask } from './tasks.ts';
@@ -39,9 +41,9 @@ const BIAS_SCALE = 2;
 /** Penalties within this factor share a whitening: a factorisation costs more than the rounds that a slightly wrong one adds. */
 const SHARED_FACTOR = 100;
 
-/** The whitening for each penalty and centred rows z [n, width], from one Gram matrix; a task uses about `rows` of them. Throws `NON_FINITE`. */
+/** The whitening for each penalty and standard rows z [n, width], from one Gram matrix; a task uses about `rows` of them. Throws `NON_FINITE`. */
 export async function whitenings(
-  z: Matrix,
+  z: StandardRows,
   penalties: readonly number[],
   {
     linalg,
@@ -50,7 +52,7 @@ export async function whitenings(
   }: { readonly linalg: Linalg; readonly classes: 'two' | 'more'; readonly rows: number },
 ): Promise<ReadonlyMap<number, Whitening>> {
   const distinct = [...new Set(penalties)].sort((a, b) => a - b);
-  if (z.columns > WHITEN_LIMIT) {
+  if (z.x.columns > WHITEN_LIMIT) {
     const plain = { inverse: undefined };
     return new Map(distinct.map((penalty) => [penalty, plain]));
   }
@@ -62,24 +64,26 @@ export async function whitenings(
     const alike = distinct.filter((penalty) => penalty >= lowest && penalty <= SHARED_FACTOR * lowest);
     const highest = alike.at(-1)!;
     const middle = highest === lowest ? lowest : Math.sqrt(lowest * highest);
-    const shared = whitening(bound, { added: middle / rows, floor });
+    const shared = await whitening(bound, { added: middle / rows, floor, linalg });
     for (const penalty of alike) found.set(penalty, shared);
     from += alike.length;
   }
   return found;
 }
 
-/** C / 4 [width, width]; only the lower triangle need be exact. */
+/** C / 4 [width, width], of which the lower triangle is meant, and whether its sums, and its factor, need 64 bits. */
+type CurvatureBound = { readonly matrix: Dense; readonly bits: 32 | 64 };
+
 async function curvatureBound(
-  z: Matrix,
+  z: StandardRows,
   { linalg, floor, added }: { readonly linalg: Linalg; readonly floor: number; readonly added: number },
-): Promise<Dense> {
-  const part = 1 / (4 * z.rows);
-  const quick = toDense(await linalg.multiply(z, z, { transposeA: true }));
-  const rounded = floor + added / (part * meanDiagonal(quick)) < ROUNDED_LIMIT;
-  const gram = rounded ? await linalg.gram(z) : quick;
+): Promise<CurvatureBound> {
+  const part = 1 / (4 * z.x.rows);
+  const quick = await standardGram(z, { linalg, bits: 32 });
+  const bits = floor + added / (part * meanDiagonal(quick)) < ROUNDED_LIMIT ? 64 : 32;
+  const gram = bits === 64 ? await standardGram(z, { linalg, bits }) : quick;
   mustBeFinite(gram.data, 'the Gram matrix');
-  return { ...gram, data: gram.data.map((value) => value * part) };
+  return { matrix: { ...gram, data: gram.data.map((value) => value * part) }, bits };
 }
 
 function meanDiagonal({ rows, data }: Dense): number {
@@ -88,16 +92,18 @@ function meanDiagonal({ rows, data }: Dense): number {
   return trace / rows;
 }
 
-function whitening(
-  curvature: Dense,
-  { added, floor }: { readonly added: number; readonly floor: number },
-): Whitening {
-  const width = curvature.rows;
-  const data = Float64Array.from(curvature.data);
-  const mean = meanDiagonal(curvature);
+async function whitening(
+  { matrix, bits }: CurvatureBound,
+  { added, floor, linalg }: { readonly added: number; readonly floor: number; readonly linalg: Linalg },
+): Promise<Whitening> {
+  const width = matrix.rows;
+  const data = Float64Array.from(matrix.data);
+  const mean = meanDiagonal(matrix);
   const more = added + (mean === 0 ? 1 : floor * mean);
   for (let j = 0; j < width; j++) data[j * width + j]! += more;
-  const wide = invertLower(cholesky({ ...curvature, data }).lower);
+  const raised = { ...matrix, data };
+  const wide =
+    bits === 64 ? invertLower(cholesky(raised).lower) : await quickInverseFactor(raised, { linalg });
   return { inverse: { wide, rounded: toMatrix(wide) } };
 }
 
@@ -122,8 +128,8 @@ export function startingPoint(task: FitTask, width: number): Float64Array {
 export type LogisticTask = SharedTask & { readonly penalty: number; readonly white: Whitening };
 
 export type LogisticProblem<T extends Numbers> = {
-  /** Centred rows [n, width]; the objective is computed in their precision. */
-  readonly z: Table<T>;
+  /** Standard rows [n, width]; the objective is computed in their precision. */
+  readonly z: StandardRows<T>;
   /** All with equally many classes. */
   readonly tasks: readonly LogisticTask[];
   readonly linalg: Linalg;
@@ -140,14 +146,14 @@ type Packed = {
 /** Mean log loss + penalty / (2 n) |w|^2 of the tasks asked for, each with its penalty, with gradients, by one batch of products. */
 export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>): EvaluateTogether {
   const { z, tasks, linalg } = problem;
-  const width = z.columns;
+  const { rows: total, columns: width, data } = z.x;
   const logits = logitsOf(tasks[0]!);
-  const zeros = (length: number): T => zerosLike(z.data, length);
+  const zeros = (length: number): T => zerosLike(data, length);
   let packed: Packed | undefined;
   return async (indices, points) => {
     if (packed === undefined || indices.length <= 0.75 * packed.indices.length) {
       const kept = indices.map((index) => tasks[index]!);
-      packed = { indices, targets: targetsOf(z.rows, kept), places: placesByWhitening(kept) };
+      packed = { indices, targets: targetsOf(total, kept), places: placesByWhitening(kept) };
     }
     const placeOf = new Map(packed.indices.map((index, place) => [index, place]));
     const rows = packed.indices.length * logits;
@@ -160,7 +166,7 @@ export function logisticObjective<T extends Numbers>(problem: LogisticProblem<T>
       for (let c = 0; c < logits; c++) bias[at + c] = BIAS_SCALE * point[logits * width + c]!;
     });
     const weights = await turnEach(coordinates, packed.places, false, linalg);
-    const step = await linalg.crossEntropy({ x: z, weights, bias, targets: packed.targets });
+    const step = await standardCrossEntropy(z, { weights, bias, targets: packed.targets }, linalg);
     const slopes = { ...weights, data: zeros(rows * width) };
     packed.indices.forEach((index, place) => {
       const { penalty, rows, spread } = tasks[index]!;
@@ -194,9 +200,10 @@ export async function weightsAt<T extends Numbers>(
   points: readonly Float64Array[],
 ): Promise<{ readonly weights: Numbers; readonly bias: Float64Array }[]> {
   if (tasks.length === 0) return [];
-  const length = logitsOf(tasks[0]!) * z.columns;
-  const rows = (tasks.length * length) / z.columns;
-  const coordinates = { rows, columns: z.columns, data: zerosLike(z.data, tasks.length * length) };
+  const { columns, data: like } = z.x;
+  const length = logitsOf(tasks[0]!) * columns;
+  const rows = (tasks.length * length) / columns;
+  const coordinates = { rows, columns, data: zerosLike(like, tasks.length * length) };
   points.forEach((point, t) => {
     coordinates.data.set(point.subarray(0, length), t * length);
   });
@@ -297,6 +304,8 @@ function evaluationOf({ loss, weights, slopes, turned, biasSlopes, task }: TaskV
   };
 }
 
+const TARGET_BLOCK = 64;
+
 function targetsOf(rows: number, tasks: readonly FitTask[]): CrossEntropyTargets {
   const classes = tasks[0]!.present.length;
   const columns = classes === 2 ? tasks.length : tasks.length * classes;
@@ -308,13 +317,18 @@ function targetsOf(rows: number, tasks: readonly FitTask[]): CrossEntropyTargets
     });
     return place;
   });
-  for (let i = 0; i < rows; i++) {
-    for (let t = 0; t < tasks.length; t++) {
-      const label = tasks[t]!.values[i]!;
-      if (label === -1) continue;
-      const c = places[t]![label]!;
-      if (classes === 2) table.data[i * columns + t] = c === 1 ? -1 : 1;
-      else table.data[i * columns + t * classes + c] = 1;
+  // A block of rows at a time, task by task: the block of the table and of the labels stay in the processor's cache.
+  for (let from = 0; from < rows; from += TARGET_BLOCK) {
+    const end = Math.min(rows, from + TARGET_BLOCK);
+    for (const [t, { values }] of tasks.entries()) {
+      const place = places[t]!;
+      for (let i = from; i < end; i++) {
+        const label = values[i]!;
+        if (label === -1) continue;
+        const c = place[label]!;
+        if (classes === 2) table.data[i * columns + t] = c === 1 ? -1 : 1;
+        else table.data[i * columns + t * classes + c] = 1;
+      }
     }
   }
   return classes === 2 ? { kind: 'binary', signs: table } : { kind: 'multinomial', classes, oneHot: table };

@@ -1,12 +1,12 @@
 /** @file probe: logistic regression, binary and multinomial, for many variables at once; one batch of products a step. */
 
 import { MesascopeError } from '../core/errors.ts';
-import type { Matrix } from '../core/matrix.ts';
 import type { ClassLabels, TrainSplit } from '../core/split.ts';
-import type { Numbers, Table } from '../linalg/cross-entropy.ts';
-import { dense, toDense } from '../linalg/dense.ts';
+import type { Numbers } from '../linalg/cross-entropy.ts';
+import { dense } from '../linalg/dense.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import type { ColumnMoments } from '../linalg/moments.ts';
+import { type StandardRows, wideRows } from '../linalg/standard-rows.ts';
 import { type DescentResult, type DescentState, minimiseTogether } from './descent.ts';
 import { assembleProbe, type LinearProbe, type ProbeSettings } from './linear-probe.ts';
 import {
@@ -98,7 +98,7 @@ function resolve(options: LogisticOptions, tasks: number): ResolvedOptions {
 /** The tasks, each with its penalty and the coordinates in which it is minimised. */
 async function withWhitenings(
   tasks: readonly SharedTask[],
-  z: Matrix,
+  z: StandardRows,
   { penalties }: ResolvedOptions,
   linalg: Linalg,
 ): Promise<LogisticTask[]> {
@@ -117,12 +117,12 @@ async function withWhitenings(
 }
 
 /** Tasks with equally many classes, in parts that fit in memory. */
-function batchesOf(tasks: readonly LogisticTask[], z: Matrix): LogisticTask[][] {
+function batchesOf(tasks: readonly LogisticTask[], { x }: StandardRows): LogisticTask[][] {
   const byClasses = new Map<number, LogisticTask[]>();
   for (const task of tasks)
     byClasses.set(task.present.length, [...(byClasses.get(task.present.length) ?? []), task]);
   return [...byClasses.values()].flatMap((alike) => {
-    const perTask = logitsOf(alike[0]!) * (4 * z.rows + 2 * VECTORS_PER_TASK * z.columns);
+    const perTask = logitsOf(alike[0]!) * (4 * x.rows + 2 * VECTORS_PER_TASK * x.columns);
     const size = Math.max(1, Math.floor(BATCH_VALUES / perTask));
     return Array.from({ length: Math.ceil(alike.length / size) }, (_, part) =>
       alike.slice(part * size, (part + 1) * size),
@@ -131,7 +131,7 @@ function batchesOf(tasks: readonly LogisticTask[], z: Matrix): LogisticTask[][] 
 }
 
 type FitContext = {
-  readonly z: Matrix;
+  readonly z: StandardRows;
   readonly moments: ColumnMoments;
   readonly settings: ResolvedOptions;
   readonly linalg: Linalg;
@@ -146,14 +146,14 @@ async function fitBatch(
   fits: LogisticFit[],
 ): Promise<void> {
   const { z } = context;
-  const starts = batch.map((task) => startingPoint(task, z.columns));
+  const starts = batch.map((task) => startingPoint(task, z.x.columns));
   const results = await minimise(context, z, batch, starts, ROUNDING.float32);
   // Where the classes are nearly separable and the penalty is weak, float32 rounding hides the way down; 64 bits find it.
   const stuck = Array.from(batch.keys()).filter((place) => results[place]!.state === 'stalled');
   if (stuck.length > 0) {
     const exact = await minimise(
       context,
-      toDense(z),
+      wideRows(z),
       stuck.map((place) => batch[place]!),
       stuck.map((place) => results[place]!.point),
       ROUNDING.float64,
@@ -170,7 +170,7 @@ type Minimum = DescentResult & { readonly weights: Numbers; readonly bias: Float
 
 async function minimise<T extends Numbers>(
   { settings, linalg }: FitContext,
-  z: Table<T>,
+  z: StandardRows<T>,
   tasks: readonly LogisticTask[],
   starts: readonly Float64Array[],
   rounding: number,

@@ -2,7 +2,8 @@
 
 import { type Matrix, takeRows } from '../core/matrix.ts';
 import type { ClassLabels, TrainSplit } from '../core/split.ts';
-import { type ColumnMoments, centred, columnMoments, standardised } from '../linalg/moments.ts';
+import { type ColumnMoments, columnMoments } from '../linalg/moments.ts';
+import { type StandardRows, standardRows } from '../linalg/standard-rows.ts';
 import { type FitTask, groupTasks, rowsOfGroup, type TaskGroup } from './tasks.ts';
 
 /** A task on a table that may have rows it does not use: their value is -1. */
@@ -13,9 +14,9 @@ export type SharedTask = FitTask & {
   readonly spread: Float64Array | undefined;
 };
 
-/** Tasks, and the centred rows z [n, width] that all of them read. */
+/** Tasks, and the standard rows z [n, width] that all of them read. */
 export type SharedRows = {
-  readonly z: Matrix;
+  readonly z: StandardRows;
   readonly moments: ColumnMoments;
   readonly tasks: readonly SharedTask[];
 };
@@ -50,15 +51,16 @@ function alone(train: TrainSplit, group: TaskGroup, standardise: boolean): Share
   const table = tableOf(rowsOfGroup(train, group), standardise);
   return {
     ...table,
-    tasks: group.tasks.map((task) => ({ ...task, rows: table.z.rows, spread: undefined })),
+    tasks: group.tasks.map((task) => ({ ...task, rows: table.z.x.rows, spread: undefined })),
   };
 }
 
-function tableOf(x: Matrix, standardise: boolean): { readonly z: Matrix; readonly moments: ColumnMoments } {
+function tableOf(x: Matrix, standardise: boolean): Omit<SharedRows, 'tasks'> {
   const moments = columnMoments(x);
-  if (standardise) return { z: standardised(x, moments), moments };
+  const z = standardRows(x, moments, { standardise });
+  if (standardise) return { z, moments };
   const plain = moments.deviation.map((deviation) => (deviation === 0 ? 0 : 1));
-  return { z: centred(x, moments.mean), moments: { mean: moments.mean, deviation: plain } };
+  return { z, moments: { mean: moments.mean, deviation: plain } };
 }
 
 /** One table for all `groups`; those whose features are spread too differently on their own rows come back as `unlike`. */
@@ -111,16 +113,23 @@ function isFarOff(spread: number): boolean {
 }
 
 /** Per group, [width]: the standard deviation of z on its rows; 1 for a feature that is constant on the whole table. */
-function spreadsOf(z: Matrix, within: readonly Uint8Array[], { deviation }: ColumnMoments): Float64Array[] {
-  const width = z.columns;
+function spreadsOf(
+  { x, mean, factor }: StandardRows,
+  within: readonly Uint8Array[],
+  { deviation }: ColumnMoments,
+): Float64Array[] {
+  const width = x.columns;
   // Rows that the same groups use are summed once: with k folds one pass over the table in place of k.
   const parts = new Map<string, { readonly groups: readonly number[]; readonly rows: number[] }>();
-  for (let i = 0; i < z.rows; i++) {
-    const groups = Array.from(within.keys()).filter((g) => within[g]![i] === 1);
-    const key = groups.join();
-    const part = parts.get(key) ?? { groups, rows: [] };
+  for (let i = 0; i < x.rows; i++) {
+    let key = '';
+    for (const used of within) key += used[i];
+    let part = parts.get(key);
+    if (part === undefined) {
+      part = { groups: Array.from(within.keys()).filter((g) => within[g]![i] === 1), rows: [] };
+      parts.set(key, part);
+    }
     part.rows.push(i);
-    parts.set(key, part);
   }
   const sums = within.map(() => ({
     rows: 0,
@@ -128,7 +137,7 @@ function spreadsOf(z: Matrix, within: readonly Uint8Array[], { deviation }: Colu
     second: new Float64Array(width),
   }));
   for (const { groups, rows } of parts.values()) {
-    const [first, second] = powerSums(z, rows);
+    const [first, second] = powerSums(x, rows, mean);
     for (const g of groups) {
       const sum = sums[g]!;
       sum.rows += rows.length;
@@ -140,18 +149,22 @@ function spreadsOf(z: Matrix, within: readonly Uint8Array[], { deviation }: Colu
   }
   return sums.map(({ rows, first, second }) =>
     Float64Array.from(first, (sum, j) =>
-      deviation[j] === 0 ? 1 : Math.sqrt(Math.max(0, second[j]! / rows - (sum / rows) ** 2)),
+      deviation[j] === 0 ? 1 : factor[j]! * Math.sqrt(Math.max(0, second[j]! / rows - (sum / rows) ** 2)),
     ),
   );
 }
 
-/** Sums of the values and of their squares, by column, over `rows`. */
-function powerSums(z: Matrix, rows: readonly number[]): readonly [Float64Array, Float64Array] {
-  const first = new Float64Array(z.columns);
-  const second = new Float64Array(z.columns);
+/** Sums of x - mean and of its squares, by column, over `rows`. */
+function powerSums(
+  { columns, data }: Matrix,
+  rows: readonly number[],
+  mean: Float64Array,
+): readonly [Float64Array, Float64Array] {
+  const first = new Float64Array(columns);
+  const second = new Float64Array(columns);
   for (const i of rows) {
-    for (let j = 0, at = i * z.columns; j < z.columns; j++, at++) {
-      const value = z.data[at]!;
+    for (let j = 0, at = i * columns; j < columns; j++, at++) {
+      const value = data[at]! - mean[j]!;
       first[j]! += value;
       second[j]! += value * value;
     }

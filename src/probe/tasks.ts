@@ -40,13 +40,13 @@ export function groupTasks(train: TrainSplit, tasks: readonly ClassLabels[]): Ta
   const groups = new Map<string, { readonly rows: Int32Array; readonly tasks: FitTask[] }>();
   tasks.forEach((labels, index) => {
     const values = valuesOnRows(rows, labels, index);
-    const { key, used } = labelledRows(values);
+    const { key, count } = labelledRows(values);
     let group = groups.get(key);
     if (group === undefined) {
-      group = { rows: used, tasks: [] };
+      group = { rows: rowsWithValue(values, count), tasks: [] };
       groups.set(key, group);
     }
-    group.tasks.push(fitTask(labels, index, used.length === values.length ? values : valuesAt(values, used)));
+    group.tasks.push(fitTask(labels, index, key === 'all' ? values : valuesAt(values, group.rows)));
   });
   return [...groups].map(([key, group]) => ({ key, ...group }));
 }
@@ -79,13 +79,23 @@ export function valuesOnRows(rows: Int32Array, labels: ClassLabels, index: numbe
   return values;
 }
 
-function labelledRows(values: Int32Array): { readonly key: string; readonly used: Int32Array } {
-  const used = new Int32Array(values.length);
+/** A name for the set of rows that have a value, and their number. */
+function labelledRows(values: Int32Array): { readonly key: string; readonly count: number } {
+  const bits = new Uint8Array(Math.ceil(values.length / 8));
   let count = 0;
-  for (let i = 0; i < values.length; i++) if (values[i] !== -1) used[count++] = i;
-  if (count === values.length) return { key: 'all', used };
-  const kept = used.slice(0, count);
-  return { key: sha256(new Uint8Array(kept.buffer)), used: kept };
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] === -1) continue;
+    bits[i >> 3]! |= 1 << (i & 7);
+    count += 1;
+  }
+  return { key: count === values.length ? 'all' : sha256(bits), count };
+}
+
+function rowsWithValue(values: Int32Array, count: number): Int32Array {
+  const used = new Int32Array(count);
+  let next = 0;
+  for (let i = 0; i < values.length; i++) if (values[i] !== -1) used[next++] = i;
+  return used;
 }
 
 function fitTask(labels: ClassLabels, index: number, values: Int32Array): FitTask {
