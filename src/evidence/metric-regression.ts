@@ -3,13 +3,13 @@ import { MesascopeError } from '../core/errors.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import type { TestSplit } from '../core/split.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { scoreProbe } from '../probe/linear-probe.ts';
+import { predictNumbers } from '../probe/linear-probe.ts';
 import type { NumberTarget, RegressionFit } from '../probe/regression.ts';
 import { spearman } from './metric-numeric.ts';
 
 export type RegressionReading = {
   /** Per test row, in the target's unit. */
-  readonly predicted: Float32Array;
+  readonly predicted: Float64Array;
   /**
    * 1 - sum of (value - prediction)^2 / sum of (value - mean of the fit rows)^2, at most 1. The mean of the test rows would be a reference that
    * no prediction could have known, and makes a useless probe look worse than useless.
@@ -33,7 +33,7 @@ export async function readRegression(
     linalg,
   }: { readonly test: TestSplit; readonly target: NumberTarget; readonly linalg: Linalg },
 ): Promise<RegressionReading> {
-  const predicted = (await scoreProbe(fit.probe, test.x, linalg)).data;
+  const [predicted] = await predictNumbers([fit.probe], test.x, linalg);
   const values = Float64Array.from(test.rows, (row) => {
     const value = target.values[row];
     if (value !== undefined) return value;
@@ -45,17 +45,17 @@ export async function readRegression(
   let [residual, total, rows] = [0, 0, 0];
   values.forEach((value, i) => {
     if (Number.isNaN(value)) return;
-    residual += (value - predicted[i]!) ** 2;
+    residual += (value - predicted![i]!) ** 2;
     total += (value - fit.fitMean) ** 2;
     rows += 1;
   });
   return {
-    predicted,
+    predicted: predicted!,
     rSquared:
       total > 0
         ? measured(1 - residual / total)
         : undefinedBecause(rows === 0 ? 'there is no row' : 'every value is the mean of the fit rows'),
-    spearman: spearman({ predicted, values }),
+    spearman: spearman({ predicted: predicted!, values }),
     rows,
   };
 }

@@ -80,7 +80,7 @@ export async function numberStatistics(
 function rSquaredByGroup(
   { columns, sides }: Pick<ReadingRequest, 'columns' | 'sides'>,
   { values }: NumberColumn,
-  predicted: Float32Array,
+  predicted: Float64Array,
   reference: number,
 ): (counts: Float64Array) => number | undefined {
   const { groups, count } = denseGroups(columns, sides.apart.test);

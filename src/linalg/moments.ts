@@ -9,8 +9,14 @@ import type { Linalg } from './linalg.ts';
 export type ColumnMoments = { readonly mean: Float64Array; readonly deviation: Float64Array };
 
 /**
+ * 8e-31. Weights on standardised features are divided by the spread to become weights on the features, and 32 bits end at 2^128; below 2^-126 the
+ * values themselves lose digits. No activation varies by so little, and one that did would have no part in what a model computes in 32 bits.
+ */
+export const LEAST_SPREAD: number = 2 ** -100;
+
+/**
  * Mean and standard deviation of each column of x [rows, width], in two passes so that a large mean does not swallow a small
- * spread. A column whose spread is below what 32-bit rounding of its values explains counts as constant: deviation 0.
+ * spread. A column whose spread is below what 32-bit rounding of its values explains, or below `LEAST_SPREAD`, counts as constant: deviation 0.
  * Throws `NON_FINITE`, and `MATRIX_SHAPE` when there are no rows.
  */
 export function columnMoments(x: Matrix): ColumnMoments {
@@ -31,7 +37,7 @@ export function columnMoments(x: Matrix): ColumnMoments {
   }
   for (let j = 0; j < columns; j++) {
     const spread = Math.sqrt(deviation[j]! / rows);
-    deviation[j] = spread <= Math.abs(mean[j]!) * 2 ** -23 ? 0 : spread;
+    deviation[j] = spread <= Math.max(Math.abs(mean[j]!) * 2 ** -23, LEAST_SPREAD) ? 0 : spread;
   }
   return { mean, deviation };
 }

@@ -26,7 +26,7 @@ export type ProbeSettings =
 /**
  * One linear score per class: scores(x) = x W^T + b, in the activations' own units (standardisation is folded in). A class that
  * did not occur among the fit rows has a zero row and the bias -Infinity: it is never predicted.
- * A probe of a number (`regression`) has one row, and its score is the number.
+ * A probe of a number (`regression`) has one row, and its score is the number: `predictNumbers` gives it in 64 bits.
  */
 export type LinearProbe = {
   readonly kind: ProbeSettings['kind'];
@@ -52,7 +52,8 @@ export type FittedScores = {
 
 /**
  * Folds the fit's standardisation z = (x - mean) / deviation into weights on x, and gives absent classes their place. The bias is
- * made from the rounded weights, so that rounding cannot shift scores by (error of a weight) x (a large mean).
+ * made from the rounded weights, so that rounding cannot shift scores by (error of a weight) x (a large mean). Throws `NON_FINITE`
+ * where a weight does not fit into 32 bits.
  */
 export function assembleProbe(
   labels: ClassLabels,
@@ -68,6 +69,11 @@ export function assembleProbe(
     for (let j = 0; j < width; j++) {
       const deviation = moments.deviation[j]!;
       const weight = Math.fround(deviation === 0 ? 0 : fitted.weights.data[row * width + j]! / deviation);
+      if (!Number.isFinite(weight)) {
+        throw new MesascopeError('NON_FINITE', `the weight of feature ${j} is ${weight} in 32 bits`, {
+          facts: { feature: j, deviation },
+        });
+      }
       weights[label * width + j] = weight;
       shift += weight * moments.mean[j]!;
     }
@@ -96,6 +102,41 @@ export async function scoreProbes(
   x: Matrix,
   linalg: Linalg,
 ): Promise<Matrix[]> {
+  const { data: all, columns: total } = await productsOf(probes, x, linalg);
+  let from = 0;
+  return probes.map((probe) => {
+    const { classes, bias } = probe;
+    const data = new Float32Array(x.rows * classes);
+    for (let i = 0; i < x.rows; i++) {
+      for (let c = 0; c < classes; c++) data[i * classes + c] = all[i * total + from + c]! + bias[c]!;
+    }
+    from += classes;
+    return { rows: x.rows, columns: classes, data };
+  });
+}
+
+/**
+ * What probes of numbers (`regression`) predict for x [n, width]: one [n] each, in order, in the target's unit. The bias is added in 64 bits:
+ * what varies has the seven digits of 32 bits, and a large offset (a year, a time stamp) takes none of them away. Throws `MATRIX_SHAPE`, and
+ * `BAD_SETTING` for a probe of classes.
+ */
+export async function predictNumbers(
+  probes: readonly LinearProbe[],
+  x: Matrix,
+  linalg: Linalg,
+): Promise<Float64Array[]> {
+  const other = probes.find(({ kind, classes }) => kind !== 'regression' || classes !== 1);
+  if (other !== undefined) {
+    throw new MesascopeError('BAD_SETTING', `a probe of kind ${other.kind} predicts classes, not a number`);
+  }
+  const { data, columns } = await productsOf(probes, x, linalg);
+  return probes.map(({ bias }, p) =>
+    Float64Array.from({ length: x.rows }, (_, i) => data[i * columns + p]! + bias[0]!),
+  );
+}
+
+/** x W^T of many probes without their bias, [n, sum of their classes]. */
+async function productsOf(probes: readonly LinearProbe[], x: Matrix, linalg: Linalg): Promise<Matrix> {
   const total = probes.reduce((sum, probe) => sum + probe.classes, 0);
   const weights = new Float32Array(total * x.columns);
   let row = 0;
@@ -110,21 +151,7 @@ export async function scoreProbes(
     row += probe.classes;
   }
   // [n, width] x [width, total] -> [n, total]
-  const all = await linalg.multiply(
-    x,
-    { rows: total, columns: x.columns, data: weights },
-    { transposeB: true },
-  );
-  let from = 0;
-  return probes.map((probe) => {
-    const { classes, bias } = probe;
-    const data = new Float32Array(x.rows * classes);
-    for (let i = 0; i < x.rows; i++) {
-      for (let c = 0; c < classes; c++) data[i * classes + c] = all.data[i * total + from + c]! + bias[c]!;
-    }
-    from += classes;
-    return { rows: x.rows, columns: classes, data };
-  });
+  return linalg.multiply(x, { rows: total, columns: x.columns, data: weights }, { transposeB: true });
 }
 
 /** Class of the highest score in each row of scores [n, classes]; of equal ones the lowest. Throws `NON_FINITE` on NaN. */

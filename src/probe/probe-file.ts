@@ -2,7 +2,7 @@
 import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { type LinearProbe, type ProbeSettings, scoreProbe } from './linear-probe.ts';
+import { type LinearProbe, type ProbeSettings, predictNumbers, scoreProbe } from './linear-probe.ts';
 
 /** Where a probe reads, and what it came from. */
 export type ProbeOrigin = {
@@ -40,7 +40,8 @@ const KINDS: readonly ProbeSettings['kind'][] = [
 
 /**
  * One safetensors file (github.com/huggingface/safetensors, README "Format"): `weights` F32 [classes, width] and `bias` F64 [classes]; the
- * rest is JSON under `__metadata__`. Equal probes give equal bytes.
+ * rest is JSON under `__metadata__`. Equal probes give equal bytes. Of a probe of numbers the offset is in the bias, to 16 digits, and the weights
+ * carry what varies, to 7 digits of its spread.
  */
 export function encodeProbe({ probe, origin }: SavedProbe): Uint8Array {
   const { weights, bias, classes, width, classNames, settings } = probe;
@@ -138,10 +139,31 @@ export function decodeProbe(bytes: Uint8Array): SavedProbe {
  */
 export async function scoreSaved(
   saved: SavedProbe,
-  on: { readonly hook: string; readonly position: number; readonly x: Matrix },
-  { linalg, acrossHooks = false }: { readonly linalg: Linalg; readonly acrossHooks?: boolean },
+  on: SavedSite,
+  { linalg, acrossHooks = false }: SavedOptions,
 ): Promise<Matrix> {
-  const { probe, origin } = saved;
+  mustFit(saved, on, acrossHooks);
+  return scoreProbe(saved.probe, on.x, linalg);
+}
+
+/**
+ * What a saved probe of a number says of them, [n], in 64 bits: a score has 32, which a large offset uses up. Throws as `scoreSaved` does, and
+ * `BAD_SETTING` for a probe of classes.
+ */
+export async function predictSaved(
+  saved: SavedProbe,
+  on: SavedSite,
+  { linalg, acrossHooks = false }: SavedOptions,
+): Promise<Float64Array> {
+  mustFit(saved, on, acrossHooks);
+  const [predicted] = await predictNumbers([saved.probe], on.x, linalg);
+  return predicted!;
+}
+
+type SavedSite = { readonly hook: string; readonly position: number; readonly x: Matrix };
+type SavedOptions = { readonly linalg: Linalg; readonly acrossHooks?: boolean };
+
+function mustFit({ probe, origin }: SavedProbe, on: SavedSite, acrossHooks: boolean): void {
   if (on.x.columns !== probe.width) {
     throw new MesascopeError(
       'PROBE_MISMATCH',
@@ -161,7 +183,6 @@ export async function scoreSaved(
       },
     );
   }
-  return scoreProbe(probe, on.x, linalg);
 }
 
 function tensorOf(

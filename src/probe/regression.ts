@@ -8,7 +8,7 @@ import { type Dense, dense, plainProduct } from '../linalg/dense.ts';
 import { cholesky, choleskySolve } from '../linalg/factor.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { type ColumnMoments, centred, columnMoments, mustBeFinite, standardised } from '../linalg/moments.ts';
-import { assembleProbe, type LinearProbe, scoreProbes } from './linear-probe.ts';
+import { assembleProbe, type LinearProbe, predictNumbers } from './linear-probe.ts';
 import { checkPath, liesAtEdge, lowestWithTies } from './penalty-choice.ts';
 
 /** A number per example, in any unit; NaN where it has none. */
@@ -31,11 +31,11 @@ export type RegressionPoint = {
   readonly chosen: boolean;
 };
 
-/** `undefined`: there is nothing to fit (the target does not vary) or nothing to choose by (no select row has a value). */
+/** `undefined`: there is nothing to fit (the target does not vary, or beyond 32-bit weights) or nothing to choose by (no select row has a value). */
 export type RegressionFit =
   | {
       readonly state: 'chosen';
-      /** One row of weights; its score is the predicted number, in the target's unit. */
+      /** One row of weights on what varies, the target's offset in the bias (64 bits): `predictNumbers` gives the number, in the target's unit. */
       readonly probe: LinearProbe;
       readonly penalty: number;
       /** Mean of the target over the fit rows: what a prediction that knows nothing says, so what R squared is to be held against. */
@@ -51,6 +51,9 @@ export type RegressionFit =
 
 export const REGRESSION_PENALTIES: readonly number[] = [1e-2, 1e-1, 1, 10, 100, 1e3, 1e4, 1e5];
 
+/** A target with a deviation beyond this, or below its inverse, would have weights at the ends of 32 bits (2^-126 to 2^128), where digits are lost. */
+const TARGET_LIMIT = 2 ** 100;
+
 /**
  * Fits numbers by ridge regression (Hoerl and Kennard 1970): minimises sum (y - w.z - b)^2 + penalty |w|^2, b not penalised, which is
  * scikit-learn's `Ridge`, at every penalty, and keeps the one with the least mean squared error on the select rows; of equal ones (within
@@ -58,7 +61,7 @@ export const REGRESSION_PENALTIES: readonly number[] = [1e-2, 1e-1, 1, 10, 100, 
  *
  * fit.x [n, width], select.x [m, width]; `targets[t].values` is by example; one fit per target, in order. Multiplying the target multiplies
  * the predictions; with `standardise` the unit of a feature changes nothing, without it turning all features does not. A constant feature
- * has the weight 0. Throws `NON_FINITE` (also for an infinite target), `LABELS_INVALID` when an example has no target, `MATRIX_SHAPE`, `BAD_SETTING`.
+ * has the weight 0, and an offset of the target costs no digits. Throws `NON_FINITE` (also for an infinite target), `LABELS_INVALID` when an example has no target, `MATRIX_SHAPE`, `BAD_SETTING`.
  */
 export async function fitRegression(
   sides: { readonly fit: TrainSplit; readonly select: SelectSplit },
@@ -116,6 +119,10 @@ function groupByRows(tasks: readonly RegressionTask[], fits: RegressionFit[]): R
     if (known.length < 2 || known.every((value) => value === known[0])) {
       const reason = `the target takes ${known.length === 0 ? 'no value' : 'one value only'} on ${task.fit.length} fit rows`;
       fits[task.index] = { state: 'undefined', reason };
+    } else if (!isCarried(known)) {
+      const reason =
+        'the spread of the target lies beyond what 32-bit weights carry; give it in another unit';
+      fits[task.index] = { state: 'undefined', reason };
     } else if (task.select.every(Number.isNaN)) {
       const reason = `none of ${task.select.length} select rows has a value to choose the penalty by`;
       fits[task.index] = { state: 'undefined', reason };
@@ -125,6 +132,18 @@ function groupByRows(tasks: readonly RegressionTask[], fits: RegressionFit[]): R
     }
   }
   return [...groups.values()];
+}
+
+function isCarried(values: Float64Array): boolean {
+  const mean = meanOf(values);
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  return deviation >= 1 / TARGET_LIMIT && deviation <= TARGET_LIMIT;
+}
+
+/** By differences from the first value, whose sum does not lose the digits that a sum of large values would. */
+function meanOf(values: Float64Array): number {
+  const first = values[0]!;
+  return first + values.reduce((sum, value) => sum + (value - first), 0) / values.length;
 }
 
 type GroupRequest = {
@@ -147,7 +166,7 @@ async function fitGroup(request: GroupRequest, fits: RegressionFit[]): Promise<v
   const z = standardise ? standardised(x, moments) : centred(x, found.mean);
   const gram = await linalg.gram(z);
   mustBeFinite(gram.data, 'the Gram matrix');
-  const means = group.map((task) => used.reduce((sum, i) => sum + task.fit[i]!, 0) / used.length);
+  const means = group.map((task) => meanOf(Float64Array.from(used, (i) => task.fit[i]!)));
   const y = dense(used.length, group.length);
   used.forEach((row, i) => {
     group.forEach((task, t) => {
@@ -169,10 +188,10 @@ async function fitGroup(request: GroupRequest, fits: RegressionFit[]): Promise<v
       );
     });
   });
-  const scores = await scoreProbes(probes, select.x, linalg);
+  const predicted = await predictNumbers(probes, select.x, linalg);
   group.forEach((task, t) => {
     const own = penalties.map((_, k) => k * group.length + t);
-    const read = own.map((at) => errorsOf(scores[at]!.data, task.select, means[t]!));
+    const read = own.map((at) => errorsOf(predicted[at]!, task.select, means[t]!));
     const best = lowestWithTies(read.map(({ meanSquare }) => meanSquare));
     fits[task.index] = {
       state: 'chosen',
@@ -201,7 +220,7 @@ function withPenalty(gram: Dense, moments: ColumnMoments, penalty: number): Dens
 }
 
 function errorsOf(
-  predicted: Float32Array,
+  predicted: Float64Array,
   values: Float64Array,
   reference: number,
 ): { readonly meanSquare: number; readonly rSquared: number | undefined; readonly rows: number } {
