@@ -3,6 +3,7 @@ import { type DataSet, type Example, GOAL_ROLES, type GoalRole, type GoalValue }
 import { MesascopeError } from '../core/errors.ts';
 import type { ClassLabels } from '../core/split.ts';
 import type { Columns, NumberColumn } from '../evidence/columns.ts';
+import { binOf, binsOf, scaleWarnings } from './number-bins.ts';
 
 /** The value of a goal in the chosen coding, or in its first one; undefined where the example has none. */
 export function goalValue(
@@ -20,11 +21,13 @@ export type GoalLabels = {
   readonly labels: Partial<Record<GoalRole, ClassLabels>>;
   /** The quantities behind the classes of goals of kind `number`. */
   readonly numbers: Partial<Record<GoalRole, NumberColumn>>;
+  /** Sentences about quantities that shared classes serve badly. */
+  readonly warnings: readonly string[];
 };
 
 /**
  * Class labels of every goal, over one shared list of class names, so that equal values of different goals are one class. Goals of kind
- * `number` are cut into classes at edges that all of them share and that the fit rows alone set (`binEdges`). Throws `BAD_SETTING` when no
+ * `number` are cut into classes at edges that all of them share and that the fit rows alone set (`binsOf`). Throws `BAD_SETTING` when no
  * example has the coding.
  */
 export function goalLabels(
@@ -41,9 +44,11 @@ export function goalLabels(
     throw new MesascopeError('BAD_SETTING', `no example has the coding ${JSON.stringify(coding)}`);
   }
   const quantities = given.filter(({ kind }) => kind === 'number');
-  const bins = binsOf(
-    quantities.flatMap(({ values }) => Array.from(fit, (row) => values[row])).filter(isNumber),
-  );
+  const fitted = quantities.map(({ role, values }) => ({
+    role,
+    values: Array.from(fit, (row) => values[row]).filter(isNumber),
+  }));
+  const bins = binsOf(fitted.flatMap(({ values }) => values));
   const categories = given.filter(({ kind }) => kind === 'category');
   const words = new Set(categories.flatMap(({ values }) => values.filter(isGiven).map(String)));
   for (const name of quantities.length === 0 ? [] : bins.names) words.delete(name);
@@ -74,6 +79,7 @@ export function goalLabels(
         },
       ]),
     ),
+    warnings: scaleWarnings(fitted),
   };
 }
 
@@ -83,46 +89,6 @@ function isGiven(value: GoalValue | undefined): value is GoalValue {
 
 function isNumber(value: GoalValue | undefined): value is number {
   return typeof value === 'number';
-}
-
-/** A quantity that takes at most so many values is told apart value by value; one that takes more, in so many bins of like size. */
-const NUMBER_BINS = 6;
-
-/** Classes of a quantity: class c lies at or above edge c - 1 and below edge c. */
-type Bins = { readonly edges: readonly number[]; readonly names: readonly string[] };
-
-/**
- * Bins of `values` (of the fit rows): one per value where there are few, the edges half way between them; else sextiles. Equal edges
- * fall together, so that no bin is empty on the fit rows.
- */
-function binsOf(values: readonly number[]): Bins {
-  const sorted = Float64Array.from(values).sort();
-  const distinct = [...new Set(sorted)];
-  if (distinct.length <= NUMBER_BINS) {
-    const edges = distinct.slice(1).map((value, i) => (value + distinct[i]!) / 2);
-    return { edges, names: distinct.map(String) };
-  }
-  const cuts = Array.from({ length: NUMBER_BINS - 1 }, (_, i) => {
-    // The least value above the quantile, so that equal values are never parted.
-    const place = Math.floor(((i + 1) * sorted.length) / NUMBER_BINS);
-    return sorted[place]!;
-  });
-  const edges = [...new Set(cuts)].filter((edge) => edge > sorted[0]!);
-  const spoken = edges.map((edge) => String(Number(edge.toPrecision(4))));
-  const names = [
-    `below ${spoken[0]}`,
-    ...spoken.slice(1).map((edge, i) => `${spoken[i]} to ${edge}`),
-    `${spoken.at(-1)} or more`,
-  ];
-  return { edges, names };
-}
-
-/** Class of a value: the number of edges at or below it; -1 for what is no number. */
-function binOf(edges: readonly number[], value: number): number {
-  if (Number.isNaN(value)) return -1;
-  let index = 0;
-  while (index < edges.length && value >= edges[index]!) index += 1;
-  return index;
 }
 
 /** Class of a goal's value that belongs to no row (of a counterfactual), -1 where it is not among the classes. */

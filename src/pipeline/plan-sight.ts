@@ -65,6 +65,7 @@ export function outlookOf(request: {
     problems: l0.intact === 'passed' ? [] : problemsOf(columns, l0.rung.statistics),
     warnings: [
       ...l0.warnings.filter((warning) => warning.code !== 'NOT_COMPETENT'),
+      ...goals.warnings.map((text) => ({ code: 'SCALES_DIFFER', text })),
       ...causalDoubts(bases.length, baseGroups),
       ...twinDoubts(settings),
     ],

@@ -130,7 +130,7 @@ export async function prepareExperiment(
       linalg,
       sets: setsOf(dataSet),
     };
-    const warnings = duplicateWarnings(dataSet, split.test.rows);
+    const warnings = [...goals.warnings, ...duplicateWarnings(dataSet, split.test.rows)];
     return {
       settings,
       data: { ...data, warnings: [...data.warnings, ...warnings] },
