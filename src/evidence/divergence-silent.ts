@@ -11,7 +11,7 @@ import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
 import { canReject, summariseNull } from './resample-permutation.ts';
 import { swapTest } from './resample-swap.ts';
 import type { NullComparison, Statistic } from './rung.ts';
-import { intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
+import { intervalNull, intervalPart, inWords, nullOf, stateOf } from './statistic.ts';
 
 export type SilentRequest = {
   readonly columns: Columns;
@@ -214,11 +214,11 @@ export function silentStatistics(
 
 function criterionOf(threshold: Threshold, alpha: number, few: boolean): string {
   if (few)
-    return `at most ${percent(CRITERIA.silentFalsePositiveRate)} of the decision states behave as intended, so hardly any can be silent`;
+    return `at most ${inWords(CRITERIA.silentFalsePositiveRate, 'share')} of the decision states behave as intended, so hardly any can be silent`;
   if (threshold.state === 'undefined') return `needs a threshold: ${threshold.reason}`;
   return (
     `score above ${threshold.threshold.toFixed(2)} nats, which at most ${threshold.above} of ${threshold.negatives} held-out negatives exceed ` +
-    `(rate at most ${percent(threshold.rateAtMost)}); p at most ${alpha} against that rate and against the irrelevant variable`
+    `(rate at most ${inWords(threshold.rateAtMost, 'share')}); p at most ${alpha} against that rate and against the irrelevant variable`
   );
 }
 
@@ -246,8 +246,4 @@ function sumOfGroupMeans(groups: Int32Array, values: Uint8Array, count: number):
     sizes[group]! += 1;
   }
   return sums.reduce((sum, value, g) => sum + value / sizes[g]!, 0);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

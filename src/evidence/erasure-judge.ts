@@ -15,7 +15,7 @@ import type { Interval } from './resample-interval.ts';
 import { canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
 import { swapTest } from './resample-swap.ts';
 import type { NullComparison, RungState, Statistic } from './rung.ts';
-import { estimateOf, intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
+import { estimateOf, intervalNull, intervalPart, inWords, nullOf, stateOf } from './statistic.ts';
 
 export type ErasureJudgement = {
   readonly columns: Columns;
@@ -227,7 +227,7 @@ export function judgeErasure(request: ErasureJudgement): {
     },
     {
       id: `L7.${goal}.share`,
-      label: `fall of the share of decision states in which the choice serves the ${goal} goal, from ${mean(before).toFixed(2)} to ${mean(after).toFixed(2)}`,
+      label: `fall of the share of decision states in which the choice serves the ${goal} goal, from ${inWords(mean(before), 'share')} to ${inWords(mean(after), 'share')}`,
       unit: 'points',
       value: estimateOf(share),
       ...intervalPart(share),
@@ -251,7 +251,7 @@ export function judgeErasure(request: ErasureJudgement): {
     },
     {
       id: `L7.${goal}.completeness`,
-      label: `balanced accuracy of a fresh probe for the ${goal} goal after the erasure, fitted on rows that the eraser never saw, at the hook where it reads most (chance ${left.chance.toFixed(3)}, without the erasure ${was === undefined ? 'undefined' : was.toFixed(3)})`,
+      label: `balanced accuracy of a fresh probe for the ${goal} goal after the erasure, fitted on rows that the eraser never saw, at the hook where it reads most (chance ${inWords(left.chance, 'accuracy')}, without the erasure ${was === undefined ? 'undefined' : inWords(was, 'accuracy')})`,
       unit: 'accuracy',
       value: left.value,
       ...intervalPart(leftInterval),

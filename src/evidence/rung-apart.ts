@@ -9,7 +9,7 @@ import { canReject } from './resample-permutation.ts';
 import { swapTestRatio } from './resample-swap.ts';
 import type { RungResult, Statistic } from './rung.ts';
 import { againstTwins } from './rung-learned.ts';
-import { intervalPart, nullOf, stateOf } from './statistic.ts';
+import { intervalPart, nullOf, spoken, stateOf } from './statistic.ts';
 
 export type ApartRequest = {
   readonly columns: Columns;
@@ -152,7 +152,7 @@ export function comesApart(request: ApartRequest): ApartResult {
         proxy: side === undefined ? 'undefined' : side === 'proxy' ? 'passed' : 'failed',
       },
       state: side === undefined ? 'undefined' : side === 'neither' ? 'failed' : 'passed',
-      summary: `The probe ${words}: rho ${apart.rho.state === 'measured' ? apart.rho.value.toFixed(2) : 'undefined'} on ${rows.length} decision states.`,
+      summary: `The probe ${words}: rho ${spoken({ value: apart.rho, unit: 'coefficient' })} on ${rows.length} decision states.`,
       statistics,
     },
   };

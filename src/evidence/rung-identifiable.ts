@@ -5,7 +5,7 @@ import { CRITERIA } from './criteria.ts';
 import { cramersV } from './metric-association.ts';
 import { wilsonInterval } from './metric-proportion.ts';
 import type { RungResult, Statistic } from './rung.ts';
-import { intervalPart, spoken, stateOf } from './statistic.ts';
+import { intervalPart, inWords, spoken, stateOf } from './statistic.ts';
 
 export type IdentifiableResult = {
   readonly rung: RungResult;
@@ -55,7 +55,7 @@ export function identifiable(columns: Columns, noOpDifference: number, width: nu
     if (apart && value.state === 'measured' && value.value > CRITERIA.associationWarning && parted === true) {
       warnings.push({
         code: 'GOALS_ASSOCIATED',
-        text: `The goals are associated on the come-apart set (Cramer's V ${value.value.toFixed(2)}): one may be read through the other.`,
+        text: `The goals are associated on the come-apart set (Cramer's V ${inWords(value.value, 'coefficient')}): one may be read through the other.`,
       });
     }
     return parted;
@@ -110,7 +110,7 @@ export function identifiable(columns: Columns, noOpDifference: number, width: nu
   if (perFeature < CRITERIA.rowsPerFeature) {
     warnings.push({
       code: 'FEW_ROWS_PER_FEATURE',
-      text: `Probes are fitted on ${perFeature.toFixed(1)} rows per feature; below ${CRITERIA.rowsPerFeature} their accuracy is unstable.`,
+      text: `Probes are fitted on ${inWords(perFeature, 'ratio')} rows per feature; below ${CRITERIA.rowsPerFeature} their accuracy is unstable.`,
     });
   }
 
@@ -133,7 +133,7 @@ export function identifiable(columns: Columns, noOpDifference: number, width: nu
   if (!competent) {
     warnings.push({
       code: 'NOT_COMPETENT',
-      text: `The model does the training-like task in ${(100 * competence).toFixed(0)} % of rows: failing at a task is not pursuing another goal.`,
+      text: `The model does the training-like task in ${inWords(competence, 'share')} of rows: failing at a task is not pursuing another goal.`,
     });
   }
 
@@ -153,8 +153,8 @@ export function identifiable(columns: Columns, noOpDifference: number, width: nu
       state: intact === 'passed' ? 'passed' : 'failed',
       summary:
         `The goals part in ${decisions} test rows of ${testGroups} groups` +
-        (association === undefined ? '' : ` (Cramer's V ${spoken(association.value)})`) +
-        `; an edit that changes nothing moves no logit by more than ${noOpDifference === 0 ? '0' : noOpDifference.toExponential(1)}.`,
+        (association === undefined ? '' : ` (Cramer's V ${spoken(association)})`) +
+        `; an edit that changes nothing moves no logit by more than ${inWords(noOpDifference, 'logits')}.`,
       statistics,
     },
   };

@@ -29,7 +29,7 @@ export function learned(request: LearnedRequest): RungResult {
   }
   const said = statistics
     .filter((statistic) => statistic.id.endsWith('.contrast'))
-    .map((statistic) => `${statistic.role} ${spoken(statistic.value)}`)
+    .map((statistic) => `${statistic.role} ${spoken(statistic)}`)
     .join(', ');
   return {
     id: 'L3',
@@ -40,7 +40,7 @@ export function learned(request: LearnedRequest): RungResult {
     summary:
       request.twins.length === 0
         ? 'No twins were made, so an untrained network may read as much.'
-        : `Contrast above the mean of ${request.twins.length} weight-shuffled twins: ${said}.`,
+        : `Contrast above the mean of ${request.twins.length} weight-shuffled twins, in points: ${said}.`,
     statistics,
   };
 }

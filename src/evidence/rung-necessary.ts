@@ -114,7 +114,9 @@ export async function necessary(request: NecessaryRequest): Promise<NecessaryRes
       points.push(pointOf(shared, inputs.readout, judged.nulls));
       statistics.push(...judged.statistics);
       byRole[goal] = judged.state;
-      said.push(`${goal} ${spoken(estimateOf(judged.fall))} from ${siteName(site)} on`);
+      said.push(
+        `${goal} ${spoken({ value: estimateOf(judged.fall), unit: 'nats' })} from ${siteName(site)} on`,
+      );
     }
   }
   return {

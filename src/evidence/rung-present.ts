@@ -9,7 +9,7 @@ import { clusterBootstrap } from './resample-cluster-bootstrap.ts';
 import { labelPermutationAccuracy } from './resample-label-permutation.ts';
 import { canReject } from './resample-permutation.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
-import { bestState, intervalPart, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
+import { bestState, intervalPart, inWords, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
 
 export type PresentRequest = {
   readonly columns: Columns;
@@ -32,7 +32,7 @@ export function present(request: PresentRequest): RungResult {
     statistics.push(statistic);
     byRole[goal] = rungStateOf([statistic]);
   }
-  const said = statistics.map((statistic) => `${statistic.role} ${spoken(statistic.value)}`).join(', ');
+  const said = statistics.map((statistic) => `${statistic.role} ${spoken(statistic)}`).join(', ');
   return {
     id: 'L1',
     title: 'Present',
@@ -82,7 +82,7 @@ function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
   const values = occurring(labels.values, sides.apart.test);
   return {
     id: `L1.${goal}.accuracy`,
-    label: `balanced accuracy of reading the ${goal} goal${values === 0 ? '' : ` (chance ${(1 / values).toFixed(3)})`}`,
+    label: `balanced accuracy of reading the ${goal} goal${values === 0 ? '' : ` (chance ${inWords(1 / values, 'accuracy')})`}`,
     role: goal,
     unit: 'accuracy',
     value: readings[siteIndex]!.testAccuracy,

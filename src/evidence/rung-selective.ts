@@ -14,7 +14,7 @@ import { clusterBootstrap, clusterBootstrapMean } from './resample-cluster-boots
 import { canReject } from './resample-permutation.ts';
 import { swapTest } from './resample-swap.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
-import { bestState, intervalPart, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
+import { bestState, intervalPart, inWords, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
 
 export type SelectiveRequest = ReadingRequest & {
   readonly reading: NetworkReading;
@@ -42,7 +42,7 @@ export async function selective(request: SelectiveRequest): Promise<RungResult> 
   }
   const said = GOALS.flatMap((goal) => {
     const contrast = statistics.find((statistic) => statistic.id === `L2.${goal}.contrast`);
-    return contrast === undefined ? [] : [`${goal} ${spoken(contrast.value)}`];
+    return contrast === undefined ? [] : [`${goal} ${spoken(contrast)}`];
   });
   return {
     id: 'L2',
@@ -55,7 +55,7 @@ export async function selective(request: SelectiveRequest): Promise<RungResult> 
         ? request.columns.labels.irrelevant === undefined
           ? 'The data name no irrelevant variable of the same kind, so there is nothing to compare with.'
           : 'Too few values occur in the rows that probes are fitted on, so nothing could be compared.'
-        : `Accuracy above the irrelevant variable: ${said.join(', ')}.`,
+        : `Accuracy above the irrelevant variable, in points: ${said.join(', ')}.`,
     statistics,
   };
 }
@@ -75,7 +75,7 @@ function unlessReadThrough(statistic: Statistic, associated: number | undefined)
   return {
     ...statistic,
     state: 'undefined',
-    criterion: `${statistic.criterion}; it does, but the goals go together here (Cramer's V ${associated.toFixed(2)}, above ${CRITERIA.associationWarning}), so one may be read through the other`,
+    criterion: `${statistic.criterion}; it does, but the goals go together here (Cramer's V ${inWords(associated, 'coefficient')}, above ${CRITERIA.associationWarning}), so one may be read through the other`,
   };
 }
 

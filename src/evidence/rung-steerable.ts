@@ -89,7 +89,7 @@ export async function steerable(request: SteerableRequest): Promise<SteerableRes
   const said = doses
     .map(
       ({ id, slope, hook, position }) =>
-        `${id.slice('goal.'.length)} ${spoken(slope)} at ${siteName({ hook, position })}`,
+        `${id.slice('goal.'.length)} ${spoken({ value: slope, unit: 'nats' })} at ${siteName({ hook, position })}`,
     )
     .join(', ');
   return {

@@ -12,7 +12,7 @@ import { GOALS, type Goal, type Sides } from './reading.ts';
 import { clusterBootstrapMean, clusterBootstrapRatio } from './resample-cluster-bootstrap.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
 import { choiceStability } from './site-stability.ts';
-import { bestState, estimateOf, intervalPart, spoken, stateOf } from './statistic.ts';
+import { bestState, estimateOf, intervalPart, inWords, stateOf } from './statistic.ts';
 import { judgeUse } from './used-judge.ts';
 import { type GoalEffect, measureGoal } from './used-measure.ts';
 import type { Use } from './verdict.ts';
@@ -110,7 +110,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
   const said = [...measurements]
     .map(
       ([goal, effect]) =>
-        `${goal} ${spoken(measured(mean(effect.whole.effects)))} at ${siteName(where.sites[goal])}`,
+        `${goal} ${inWords(mean(effect.whole.effects), 'nats')} at ${siteName(where.sites[goal])}`,
     )
     .join(', ');
   return {

@@ -1,5 +1,7 @@
 /** @file evidence: the shape of what the ladder reports: statistics with their nulls, rungs, claims and the verdict. */
+
 import type { GoalRole } from '../core/data-set.ts';
+import type { NumberUnit } from '../core/number-words.ts';
 import type { Measured } from '../core/outcome.ts';
 
 export type RungId = 'L0' | 'L1' | 'L2' | 'L3' | 'L4' | 'L5' | 'L6' | 'L7' | 'L8';
@@ -30,17 +32,7 @@ export type NullComparison = {
 /** `reported`: shown for the reader, decides nothing. */
 export type StatisticState = 'passed' | 'failed' | 'undefined' | 'reported';
 
-export type StatisticUnit =
-  | 'accuracy'
-  | 'points'
-  | 'nats'
-  | 'share'
-  | 'ratio'
-  | 'log-ratio'
-  | 'logits'
-  | 'count'
-  | 'coefficient'
-  | 'bits';
+export type StatisticUnit = NumberUnit;
 
 export type Statistic = {
   /** Unique in a record, e.g. `L2.intended.contrast`; claims cite it. */

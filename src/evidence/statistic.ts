@@ -1,8 +1,9 @@
 /** @file evidence: puts numbers, intervals and nulls into the recorded form; decides nothing. */
+import { inUnit } from '../core/number-words.ts';
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
 import { type Interval, recordedInterval } from './resample-interval.ts';
 import type { NullSummary } from './resample-permutation.ts';
-import type { NullComparison, RecordedInterval, RungState, Statistic } from './rung.ts';
+import type { NullComparison, RecordedInterval, RungState, Statistic, StatisticUnit } from './rung.ts';
 
 /** The estimate of an interval, or why there is none. */
 export function estimateOf(interval: Interval): Measured {
@@ -77,7 +78,12 @@ export function bestState(states: readonly RungState[]): RungState {
   return 'not-run';
 }
 
-/** A number for a sentence: two decimals, or the reason there is none. */
-export function spoken(value: Measured, digits = 2): string {
-  return value.state === 'measured' ? value.value.toFixed(digits) : `undefined (${value.reason})`;
+/** A number for a sentence, as the page writes one of that unit and without the unit's name; plain spaces, since sentences also stand in a terminal. */
+export function inWords(value: number, unit: StatisticUnit): string {
+  return inUnit(value, unit).replaceAll('\u202f', ' ');
+}
+
+/** The value of a statistic for a sentence, or the reason there is none. */
+export function spoken({ value, unit }: Pick<Statistic, 'value' | 'unit'>): string {
+  return value.state === 'measured' ? inWords(value.value, unit) : `undefined (${value.reason})`;
 }

@@ -9,7 +9,7 @@ import { equivalenceTest } from './resample-equivalence.ts';
 import type { Interval } from './resample-interval.ts';
 import { canReject, type NullSummary, permutationPValue, summariseNull } from './resample-permutation.ts';
 import type { NullComparison, Statistic } from './rung.ts';
-import { estimateOf, intervalPart, nullOf, stateOf } from './statistic.ts';
+import { estimateOf, intervalPart, inWords, nullOf, stateOf } from './statistic.ts';
 import type { DoseEffects, GoalSteering } from './steering-measure.ts';
 import type { DrawEffects, FamilyEffects } from './steering-nulls.ts';
 import type { Steers } from './verdict.ts';
@@ -235,7 +235,7 @@ function comparisonsOf(
   pValue: number | undefined,
 ): NullComparison[] {
   const name = `${FAMILY_NAMES[family]}, same length`;
-  const held = `${(100 * overlap).toFixed(0)} % of their square along the goal's own direction`;
+  const held = `${inWords(overlap, 'share')} of their square along the goal's own direction`;
   if (elsewhere === undefined) return [nullOf(family, `${name}, ${held}`, summary, pValue)];
   const shown = against(plain[what], observed, alpha);
   return [

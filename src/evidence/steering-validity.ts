@@ -9,6 +9,7 @@ import { pickInts } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import type { SideEffects } from './figures.ts';
 import { quantileOfSorted } from './resample-interval.ts';
+import { inWords } from './statistic.ts';
 import { type Place, type Push, pushedStates, statesAt } from './steering-push.ts';
 
 export type ValidityRange = {
@@ -171,18 +172,18 @@ export async function sideEffectsOf(request: {
   const distance = quantileOfSorted(range.distanceOf(moved).sort(), 0.5);
   const broken = [
     ...(choiceMass < range.choiceMass
-      ? [`the choices lose probability (${choiceMass.toFixed(2)} is left)`]
+      ? [`the choices lose probability (${inWords(choiceMass, 'share')} is left)`]
       : []),
     ...(entropy > range.entropy
-      ? [`the choices are close to a blind guess (${entropy.toFixed(2)} nats)`]
+      ? [`the choices are close to a blind guess (${inWords(entropy, 'nats')} nats)`]
       : []),
     ...(neutralShift !== undefined && neutralShift > range.neutralShift
       ? [
-          `a push of the irrelevant variable moves ${(100 * neutralShift).toFixed(0)} % of the choices' probability`,
+          `a push of the irrelevant variable moves ${inWords(neutralShift, 'share')} of the choices' probability`,
         ]
       : []),
     ...(distance > range.distance
-      ? [`the states lie ${distance.toFixed(1)} times as far out as the activations do`]
+      ? [`the states lie ${inWords(distance, 'ratio')} times as far out as the activations do`]
       : []),
   ];
   return {

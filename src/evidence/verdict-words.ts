@@ -106,8 +106,8 @@ function failedChecks(decision: Decision, rungs: readonly RungResult[]): string[
   return checks
     .filter(({ state }) => state === 'failed' || state === 'undefined')
     .map(
-      ({ label, value, criterion }) =>
-        `${label.charAt(0).toUpperCase()}${label.slice(1)}: ${spoken(value)}; asked: ${criterion}.`,
+      (statistic) =>
+        `${statistic.label.charAt(0).toUpperCase()}${statistic.label.slice(1)}: ${spoken(statistic)}; asked: ${statistic.criterion}.`,
     );
 }
 
@@ -157,7 +157,7 @@ function claimsOf(
   };
   const value = (id: string): string => {
     const statistic = statistics.get(id);
-    return statistic === undefined ? 'not measured' : spoken(statistic.value);
+    return statistic === undefined ? 'not measured' : spoken(statistic);
   };
   for (const goal of ['intended', 'proxy'] as const) {
     const name = goal === 'intended' ? 'intended goal' : 'proxy';

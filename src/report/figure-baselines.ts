@@ -1,7 +1,7 @@
 /** @file report: figures of what is read without the network, and of how far a stated probability means what it says. */
 import type { BaselineReading, CalibrationTable } from '../record/parts.ts';
 import { type Figure, figure } from './figure.ts';
-import { fixed, intervalText, measuredText, percent, whole } from './format.ts';
+import { fixed, measuredText, percent, whole, withInterval } from './format.ts';
 import { html, outside } from './html.ts';
 import { numberOf, readerTable, tableOf } from './table.ts';
 import { ROLE_NAMES } from './words.ts';
@@ -47,7 +47,7 @@ export function baselineFigure(readings: readonly BaselineReading[]): Figure | u
       rows: rows.map((row) => [
         outside(row.label),
         ROLE_NAMES[row.role],
-        html`${measuredText(row.accuracy, 'accuracy')}${row.interval !== undefined && html` <span class="interval">${intervalText(row.interval, 'accuracy')}</span>`}`,
+        withInterval(row.accuracy, row.interval, 'accuracy'),
         percent(row.chance),
       ]),
     }),

@@ -1,7 +1,7 @@
 /** @file report: steering: the change of the preference dose by dose with its null band, and the ledger of side effects. */
 import type { DosePoint, DoseResponse, NullComparison } from '../record/parts.ts';
 import { type Figure, figure } from './figure.ts';
-import { fixed, intervalText, measuredText } from './format.ts';
+import { fixed, measuredText, percent, spanText, withInterval } from './format.ts';
 import { html, outside } from './html.ts';
 import { numberOf, readerTable, tableOf } from './table.ts';
 
@@ -72,10 +72,10 @@ function doseFigure(id: string, title: string, responses: readonly DoseResponse[
       rows: rows.map(({ response, point, widest }) => [
         outside(response.label),
         fixed(point.dose, 1),
-        html`${measuredText(point.effect, 'nats')}${point.interval !== undefined && html` <span class="interval">${intervalText(point.interval, 'nats')}</span>`}`,
-        widest === undefined ? '\u2013' : `${spanText(widest)} (${widest.id})`,
+        withInterval(point.effect, point.interval, 'nats'),
+        widest === undefined ? '\u2013' : `${nullText(widest)} (${widest.id})`,
         measuredText(point.flips, 'share'),
-        `${fixed(point.percentOfNorm, 0)}\u202f%`,
+        percent(point.percentOfNorm / 100),
         measuredText(point.sideEffects.choiceMass, 'share'),
         measuredText(point.sideEffects.entropy, 'nats'),
         measuredText(point.sideEffects.neutralShift, 'share'),
@@ -93,9 +93,9 @@ function widestNull(nulls: readonly NullComparison[]): NullComparison | undefine
   return first !== undefined && reach(first) > -Infinity ? first : undefined;
 }
 
-function spanText({ low, high }: NullComparison): string {
+function nullText({ low, high }: NullComparison): string {
   return low.state === 'measured' && high.state === 'measured'
-    ? `${fixed(low.value, 2)} to ${fixed(high.value, 2)}`
+    ? spanText(low.value, high.value, 'nats')
     : '\u2013';
 }
 

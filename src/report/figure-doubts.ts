@@ -7,7 +7,7 @@ import type {
   SensitivityPoint,
 } from '../record/parts.ts';
 import { type Figure, figure } from './figure.ts';
-import { fixed, measuredText, natsWithInterval, percent } from './format.ts';
+import { fixed, measuredText, percent, withInterval } from './format.ts';
 import { html } from './html.ts';
 import { numberOf, readerTable, tableOf } from './table.ts';
 import { ROLE_NAMES } from './words.ts';
@@ -75,7 +75,7 @@ export function erasureFigure(points: readonly ErasurePoint[]): Figure | undefin
       rows: points.map((point) => [
         ROLE_NAMES[point.role],
         html`<code>${point.hook} @ ${String(point.position)}</code>`,
-        natsWithInterval(point.effect, point.interval),
+        withInterval(point.effect, point.interval, 'nats'),
         point.nulls.map(({ high }) => measuredText(high, 'nats')).join(', ') || '\u2013',
         measuredText(point.accuracyAfter, 'accuracy'),
         percent(point.chance),
@@ -134,8 +134,8 @@ export function sensitivityFigure(points: readonly SensitivityPoint[]): Figure |
       ],
       rows: points.map((point) => [
         html`<code>${point.hook} @ ${String(point.position)}</code>`,
-        natsWithInterval(point.intended, point.intendedInterval),
-        natsWithInterval(point.proxy, point.proxyInterval),
+        withInterval(point.intended, point.intendedInterval, 'nats'),
+        withInterval(point.proxy, point.proxyInterval, 'nats'),
         measuredText(point.proxyWeight, 'ratio'),
         point.chosen ? 'yes' : '',
       ]),

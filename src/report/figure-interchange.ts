@@ -1,7 +1,7 @@
 /** @file report: the interchange figures: effect by hook and by rank of the exchanged subspace, with their null bands. */
 import type { InterchangePoint, NullComparison } from '../record/parts.ts';
 import { type Figure, figure } from './figure.ts';
-import { fixed, measuredText, natsWithInterval, pText } from './format.ts';
+import { fixed, measuredText, pText, spanText, withInterval } from './format.ts';
 import { html, outside } from './html.ts';
 import { numberOf, readerTable, tableOf } from './table.ts';
 import { ROLE_NAMES } from './words.ts';
@@ -49,10 +49,10 @@ export function interchangeFigures(points: readonly InterchangePoint[]): readonl
       html`<code>${point.hook} @ ${String(point.position)}</code>`,
       SCOPES[point.scope],
       rankText(point.rank),
-      natsWithInterval(point.effect, point.interval),
+      withInterval(point.effect, point.interval, 'nats'),
       widest === undefined
         ? '\u2013'
-        : html`<span title="${widest.label}">${spanText(widest)}</span> ${pText(widest.pValue)}`,
+        : html`<span title="${widest.label}">${nullText(widest)}</span> ${pText(widest.pValue)}`,
       measuredText(point.nie, 'ratio'),
       measuredText(point.interchangeAccuracy, 'share'),
     ]),
@@ -103,9 +103,9 @@ function widestNull(nulls: readonly NullComparison[]): NullComparison | undefine
   return first !== undefined && width(first) >= 0 ? first : undefined;
 }
 
-function spanText({ low, high }: NullComparison): string {
+function nullText({ low, high }: NullComparison): string {
   return low.state === 'measured' && high.state === 'measured'
-    ? `${fixed(low.value, 2)} to ${fixed(high.value, 2)}`
+    ? spanText(low.value, high.value, 'nats')
     : '\u2013';
 }
 

@@ -1,86 +1,47 @@
-/** @file report: numbers as a reader meets them; one rule per unit, used by every section. */
+/** @file report: numbers with their intervals, p-values, sizes and times, for every section; the rule per unit is core's. */
+import { decimalsOf, fixed, inUnit, percent, plain, unitName, whole } from '../core/number-words.ts';
 import type { Measured, RecordedInterval, StatisticUnit } from '../record/parts.ts';
 import { type Html, html } from './html.ts';
 
+export { fixed, inUnit, percent, plain, unitName, whole };
+
 export type Unit = StatisticUnit;
 
-/** Fixed digits with a true minus sign. */
-export function fixed(value: number, digits: number): string {
-  const text = Math.abs(value).toFixed(digits);
-  return value < 0 && Number(text) !== 0 ? `\u2212${text}` : text;
+/** The number with its unit, or a dash; the reason for a missing one stands elsewhere. `decimals` as in `inUnit`. */
+export function measuredText(value: Measured, unit: Unit, decimals?: number): string {
+  return value.state === 'measured' ? inUnit(value.value, unit, decimals) + unitName(unit) : '\u2013';
 }
 
-/** At most three significant digits; powers of ten outside the usual range. */
-export function plain(value: number): string {
-  const size = Math.abs(value);
-  if (value === 0) return '0';
-  if (size >= 0.001 && size < 1e5) {
-    const text = String(Number(value.toPrecision(3)));
-    return text.replace('-', '\u2212');
-  }
-  const [mantissa, exponent] = value.toExponential(1).split('e');
-  return `${mantissa!.replace('-', '\u2212')}\u202f\u00d7\u202f10${superscript(Number(exponent))}`;
+/** Decimals that a number and its interval share. */
+export function sharedDecimals(
+  value: Measured | number | undefined,
+  interval: Pick<RecordedInterval, 'low' | 'high'> | undefined,
+  unit: Unit,
+): number | undefined {
+  const number = typeof value === 'object' && value.state === 'measured' ? value.value : value;
+  const own = typeof number === 'number' ? [number] : [];
+  return decimalsOf([...own, ...(interval === undefined ? [] : [interval.low, interval.high])], unit);
 }
 
-function superscript(exponent: number): string {
-  const digits = '\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079';
-  const text = [...String(Math.abs(exponent))].map((digit) => digits[Number(digit)]!).join('');
-  return exponent < 0 ? `\u207b${text}` : text;
+/** `[5.27, 5.95]`, with the decimals of the number before it (`sharedDecimals`). */
+export function intervalText(
+  interval: Pick<RecordedInterval, 'low' | 'high'>,
+  unit: Unit,
+  decimals: number | undefined,
+): string {
+  return `[${inUnit(interval.low, unit, decimals)}, ${inUnit(interval.high, unit, decimals)}]`;
 }
 
-/** `1,200`. */
-export function whole(value: number): string {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
+/** `0.12 to 0.31`, both with the same decimals. */
+export function spanText(low: number, high: number, unit: Unit): string {
+  const decimals = decimalsOf([high, low], unit);
+  return `${inUnit(low, unit, decimals)} to ${inUnit(high, unit, decimals)}`;
 }
 
-/** A share as a percentage: whole from 10 to 99, else one decimal; only nothing is 0 % and only all is 100 %. */
-export function percent(share: number): string {
-  const value = 100 * share;
-  if (value > 0 && value < 0.05) return '<\u202f0.1\u202f%';
-  if (value < 100 && value >= 99.95) return '>\u202f99.9\u202f%';
-  const digits = Number.isInteger(Number(value.toFixed(1))) || (value >= 10 && value <= 99) ? 0 : 1;
-  return `${fixed(value, digits)}\u202f%`;
-}
-
-/** A number in its unit, without the unit's name. */
-export function inUnit(value: number, unit: Unit): string {
-  switch (unit) {
-    case 'accuracy':
-    case 'share':
-      return percent(value);
-    case 'points':
-      return (value > 0 ? '+' : '') + fixed(100 * value, 1);
-    case 'nats':
-    case 'coefficient':
-    case 'ratio':
-    case 'log-ratio':
-    case 'bits':
-      return fixed(value, 2);
-    case 'logits':
-      return plain(value);
-    case 'count':
-      return whole(value);
-  }
-}
-
-/** What follows the number in running text. */
-export function unitName(unit: Unit): string {
-  return unit === 'nats' || unit === 'logits' || unit === 'points' || unit === 'bits' ? `\u00a0${unit}` : '';
-}
-
-/** The number with its unit, or a dash; the reason for a missing one stands elsewhere. */
-export function measuredText(value: Measured, unit: Unit): string {
-  return value.state === 'measured' ? inUnit(value.value, unit) + unitName(unit) : '\u2013';
-}
-
-/** `[5.27, 5.95]`. */
-export function intervalText(interval: Pick<RecordedInterval, 'low' | 'high'>, unit: Unit): string {
-  return `[${inUnit(interval.low, unit)}, ${inUnit(interval.high, unit)}]`;
-}
-
-/** An effect in nats, with its interval where there is one. */
-export function natsWithInterval(value: Measured, interval: RecordedInterval | undefined): Html {
-  return html`${measuredText(value, 'nats')}${interval !== undefined && html` <span class="interval">${intervalText(interval, 'nats')}</span>`}`;
+/** A number with its unit and, where there is one, its interval: the cell of a table. */
+export function withInterval(value: Measured, interval: RecordedInterval | undefined, unit: Unit): Html {
+  const decimals = sharedDecimals(value, interval, unit);
+  return html`${measuredText(value, unit, decimals)}${interval !== undefined && html` <span class="interval">${intervalText(interval, unit, decimals)}</span>`}`;
 }
 
 /** `p = 0.001`: three decimals, as many as a thousand draws can tell; smaller ones as a bound. */

@@ -1,7 +1,7 @@
 /** @file report: the small static pictures: state and role marks, and a number on its axis with interval and null. */
 import type { GoalRole } from '../core/data-set.ts';
 import type { NullComparison, RungState, Serves, Statistic, StatisticState } from '../record/parts.ts';
-import { inUnit, type Unit } from './format.ts';
+import { inUnit, sharedDecimals, spanText, type Unit } from './format.ts';
 import { type Html, html } from './html.ts';
 import { STATES } from './words.ts';
 
@@ -64,10 +64,13 @@ export function strip(options: StripOptions): Html {
     const share = (x - low) / (high - low || 1);
     return Math.round((EDGE + (WIDTH - 2 * EDGE) * Math.min(1, Math.max(0, share))) * 10) / 10;
   };
+  const decimals = sharedDecimals(value, interval, unit);
   const said = [
-    value === undefined ? 'undefined' : inUnit(value, unit),
-    interval === undefined ? '' : `interval ${inUnit(interval.low, unit)} to ${inUnit(interval.high, unit)}`,
-    ...bands.map((band) => `null ${inUnit(band.low, unit)} to ${inUnit(band.high, unit)}`),
+    value === undefined ? 'undefined' : inUnit(value, unit, decimals),
+    interval === undefined
+      ? ''
+      : `interval ${inUnit(interval.low, unit, decimals)} to ${inUnit(interval.high, unit, decimals)}`,
+    ...bands.map((band) => `null ${spanText(band.low, band.high, unit)}`),
   ].filter((part) => part !== '');
   return html`<svg class="strip" viewBox="0 0 ${WIDTH} 30" role="img" aria-label="${said.join(', ')}"><path class="strip-axis" d="M${EDGE} 15H${WIDTH - EDGE}"/>${bands.map(
     (band) =>

@@ -1,6 +1,6 @@
 /** @file report: part 3, internal against behavior: what the model did, by what its activations say; the silent cell called out. */
 import type { BehaviorTable, QuadrantTable, RollOutTable, Serves } from '../record/parts.ts';
-import { fixed, intervalText, percent, whole } from './format.ts';
+import { fixed, intervalText, percent, sharedDecimals, whole } from './format.ts';
 import { type Html, html, NOTHING, outside } from './html.ts';
 import { roleShape, servesMark } from './marks.ts';
 import { divergentTable } from './table-divergent.ts';
@@ -45,7 +45,8 @@ function quadrantTable(table: QuadrantTable): Html {
           const cell = cellOf(behavior, internal);
           const silent = behavior === 'intended' && internal === 'proxy';
           if (cell === undefined) return html`<td class="quadrant-cell empty">\u2013</td>`;
-          return html`<td class="quadrant-cell${silent && ' silent'}${cell.count === 0 && ' empty'}" style="--share:${fixed(Math.min(1, Math.max(0, cell.share)), 3)}"><strong>${whole(cell.count)}</strong><span class="share">${percent(cell.share)}</span><span class="interval">${intervalText(cell.interval, 'share')}</span>${silent && html`<span class="silent-word">silent</span>`}</td>`;
+          const decimals = sharedDecimals(cell.share, cell.interval, 'share');
+          return html`<td class="quadrant-cell${silent && ' silent'}${cell.count === 0 && ' empty'}" style="--share:${fixed(Math.min(1, Math.max(0, cell.share)), 3)}"><strong>${whole(cell.count)}</strong><span class="share">${percent(cell.share, decimals)}</span><span class="interval">${intervalText(cell.interval, 'share', decimals)}</span>${silent && html`<span class="silent-word">silent</span>`}</td>`;
         },
       )}</tr>`,
   )}</tbody></table></div><p class="finding">${silentSentence(table)}</p></div>`;
@@ -55,7 +56,8 @@ function silentSentence({ silent, set }: QuadrantTable): Html {
   if (silent.share.state === 'undefined') {
     return html`No silent divergence can be counted in ${outside(set)}: ${outside(silent.share.reason)}.`;
   }
-  const share = html`${percent(silent.share.value)}${silent.interval !== undefined && html` ${intervalText(silent.interval, 'share')}`}`;
+  const decimals = sharedDecimals(silent.share, silent.interval, 'share');
+  const share = html`${percent(silent.share.value, decimals)}${silent.interval !== undefined && html` ${intervalText(silent.interval, 'share', decimals)}`}`;
   return silent.count === 0
     ? html`No row of ${whole(silent.total)} where the goals part behaves as intended while it reads as proxy (${share}).`
     : html`<strong>${whole(silent.count)} of ${whole(silent.total)}</strong> rows where the goals part behave as intended while they read as proxy (${share}).`;
@@ -100,7 +102,9 @@ function rollOutBars(table: RollOutTable): Html {
 function bars(options: { readonly title: Html; readonly note: Html; readonly bars: readonly Bar[] }): Html {
   if (options.bars.length === 0) return NOTHING;
   return html`<div class="bars"><h4>${options.title}</h4><p class="small">${options.note}</p><dl>${options.bars.map(
-    ({ mark, count, share, interval, className }) =>
-      html`<div class="bar"><dt>${mark}</dt><dd class="bar-track" aria-hidden="true"><span class="bar-fill ${className}" style="width:${fixed(100 * Math.min(1, Math.max(0, share)), 2)}%"></span><span class="bar-whisker" style="left:${fixed(100 * Math.max(0, interval.low), 2)}%;width:${fixed(100 * Math.min(1, Math.max(0, interval.high - interval.low)), 2)}%"></span></dd><dd class="bar-number"><strong>${percent(share)}</strong> <span class="interval">${intervalText(interval, 'share')}</span> <span class="small">n = ${whole(count)}</span></dd></div>`,
+    ({ mark, count, share, interval, className }) => {
+      const decimals = sharedDecimals(share, interval, 'share');
+      return html`<div class="bar"><dt>${mark}</dt><dd class="bar-track" aria-hidden="true"><span class="bar-fill ${className}" style="width:${fixed(100 * Math.min(1, Math.max(0, share)), 2)}%"></span><span class="bar-whisker" style="left:${fixed(100 * Math.max(0, interval.low), 2)}%;width:${fixed(100 * Math.min(1, Math.max(0, interval.high - interval.low)), 2)}%"></span></dd><dd class="bar-number"><strong>${percent(share, decimals)}</strong> <span class="interval">${intervalText(interval, 'share', decimals)}</span> <span class="small">n = ${whole(count)}</span></dd></div>`;
+    },
   )}</dl></div>`;
 }

@@ -1,6 +1,6 @@
 /** @file report: part 4, the evidence ladder: each rung with its numbers, nulls, criterion and outcome. */
 import type { NullComparison, RungResult, Statistic } from '../record/parts.ts';
-import { intervalText, inUnit, measuredText, plain, pText } from './format.ts';
+import { intervalText, measuredText, plain, pText, sharedDecimals, spanText } from './format.ts';
 import { type Html, html, NOTHING, outside } from './html.ts';
 import { roleShape, stateMark, stateShape, statisticStrip } from './marks.ts';
 import { type ReportView, section } from './view.ts';
@@ -65,10 +65,11 @@ function decisive(rung: RungResult): readonly Statistic[] {
 
 function decisiveNumber(statistic: Statistic): Html {
   const { label, value, unit, interval, role, criterion, state } = statistic;
+  const decimals = sharedDecimals(value, interval, unit);
   const strongest = headlineNull(statistic.nulls);
   return html`<div class="decisive"><p class="decisive-number"><span class="state-${state}">${stateShape(state)}<span class="visually-hidden">${STATES[state]}</span></span>${role !== undefined && html`<span class="decisive-role">${ROLE_NAMES[role]}</span>`}<strong>${
     value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'
-  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit)}</span>`}</p>${role === undefined && html`<p class="statistic-label">${outside(label)}</p>`}${statisticStrip(statistic)}<p class="small">${
+  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit, decimals)}</span>`}</p>${role === undefined && html`<p class="statistic-label">${outside(label)}</p>`}${statisticStrip(statistic)}<p class="small">${
     value.state === 'undefined' && html`${outside(value.reason)}. `
   }${strongest !== undefined && html`Null ${nullSpan(strongest, statistic)}${strongest.pValue.state === 'measured' && html`, ${pText(strongest.pValue)}`}. `}<span class="criterion">Asked: ${outside(criterion)}.</span></p></div>`;
 }
@@ -87,14 +88,14 @@ function headlineNull(nulls: readonly NullComparison[]): NullComparison | undefi
 function nullSpan(comparison: NullComparison, { unit }: Statistic): string {
   const { low, high, mean } = comparison;
   if (low.state === 'measured' && high.state === 'measured') {
-    return `${inUnit(low.value, unit)} to ${inUnit(high.value, unit)}`;
+    return spanText(low.value, high.value, unit);
   }
   return measuredText(mean, unit);
 }
 
 /** A log ratio is easier to grasp as the factor it stands for. */
-function numberWithFactor({ value, unit }: Statistic): string {
-  const text = measuredText(value, unit);
+function numberWithFactor({ value, interval, unit }: Statistic): string {
+  const text = measuredText(value, unit, sharedDecimals(value, interval, unit));
   return unit === 'log-ratio' && value.state === 'measured'
     ? `${text} (\u00d7\u202f${plain(Math.exp(value.value))})`
     : text;
@@ -102,9 +103,10 @@ function numberWithFactor({ value, unit }: Statistic): string {
 
 function statisticRow(view: ReportView, statistic: Statistic): Html {
   const { id, label, value, interval, unit, nulls, state, criterion, site, role } = statistic;
+  const decimals = sharedDecimals(value, interval, unit);
   return html`<div class="statistic" id="${view.anchorOf.get(id)}" tabindex="-1">
 <div class="statistic-head"><p class="statistic-label">${role !== undefined && roleShape(role)}${outside(label)}</p><p class="small"><code>${id}</code>${site !== undefined && html` at <code>${site}</code>`}</p></div>
-<div class="statistic-number"><p><strong>${value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'}</strong>${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, unit)}</span>`}</p>${statisticStrip(statistic)}${
+<div class="statistic-number"><p><strong>${value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'}</strong>${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, unit, decimals)}</span>`}</p>${statisticStrip(statistic)}${
     value.state === 'undefined' && html`<p class="small">${outside(value.reason)}</p>`
   }</div>
 <div class="statistic-outcome"><p>${stateMark(state)}</p><p class="small">${outside(criterion)}</p></div>

@@ -1,7 +1,7 @@
 /** @file report: part 1, the verdict: the answer, its grade and numbers, what it does not show; and part 2, the warnings. */
 import type { GoalRole } from '../core/data-set.ts';
 import type { Verdict } from '../record/parts.ts';
-import { intervalText, inUnit, unitName } from './format.ts';
+import { intervalText, inUnit, sharedDecimals, unitName } from './format.ts';
 import { type Html, html, NOTHING, outside } from './html.ts';
 import { type StripOptions, strip, stripDomain } from './marks.ts';
 import { citation, type ReportView, section } from './view.ts';
@@ -58,11 +58,12 @@ function strengths(view: ReportView): Html {
     );
     const domain = options.domain ?? stripDomain(sharing.map((other) => other.options));
     const { value, interval } = strength;
+    const decimals = sharedDecimals(value, interval, options.unit);
     return html`<div class="strength"><dt>${label ?? outside(name)}</dt><dd class="strength-strip">${strip({ ...options, domain })}</dd><dd class="strength-number">${
       value.state === 'measured'
-        ? html`<strong>${inUnit(value.value, options.unit)}</strong>${unitName(options.unit)}`
+        ? html`<strong>${inUnit(value.value, options.unit, decimals)}</strong>${unitName(options.unit)}`
         : html`<em>undefined: ${outside(value.reason)}</em>`
-    }${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, options.unit)}</span>`}</dd><dd class="strength-cite">${citation(view, strength.cites)}</dd></div>`;
+    }${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, options.unit, decimals)}</span>`}</dd><dd class="strength-cite">${citation(view, strength.cites)}</dd></div>`;
   })}</dl>`;
 }
 

@@ -1,6 +1,6 @@
 /** @file report: tables beside the figures of doubt: effects within contexts and nuisance values, and what a careless split would add. */
 import type { LeakReading, StratumEffect } from '../record/parts.ts';
-import { measuredText, natsWithInterval, whole } from './format.ts';
+import { measuredText, whole, withInterval } from './format.ts';
 import { type Html, html, outside } from './html.ts';
 import { readerTable } from './table.ts';
 import { ROLE_NAMES } from './words.ts';
@@ -26,8 +26,8 @@ export function strataTable(strata: readonly StratumEffect[]): Html {
         outside(stratum.value),
         whole(stratum.bases),
         whole(stratum.groups),
-        natsWithInterval(stratum.intended, stratum.intendedInterval),
-        natsWithInterval(stratum.proxy, stratum.proxyInterval),
+        withInterval(stratum.intended, stratum.intendedInterval, 'nats'),
+        withInterval(stratum.proxy, stratum.proxyInterval, 'nats'),
         stratum.use.intended,
         stratum.use.proxy,
       ]),

@@ -10,7 +10,7 @@ export type LayerRule = {
 /** In dependency order. `pipeline` is `src/pipeline.ts` and the files of `src/pipeline/`; `index` is `src/index.ts`. */
 export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
   core: {
-    owns: 'errors, matrix view, data-set types, seeded random numbers, hashes, canonical JSON, progress events',
+    owns: 'errors, matrix view, data-set types, seeded random numbers, hashes, canonical JSON, progress events, numbers as readers meet them',
     layers: [],
     packages: ['pure-rand', 'safe-stable-stringify', 'fastest-levenshtein', 'node:crypto'],
   },

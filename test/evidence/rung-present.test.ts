@@ -90,7 +90,7 @@ describe('L1', () => {
     expect(intended!.value.state === 'measured' && Math.abs(intended!.value.value - 0.625)).toBeLessThan(
       0.15,
     );
-    expect(intended!.label).toContain('chance 0.250');
+    expect(intended!.label).toContain('chance 25 %');
     expect(intended!.nulls[0]!.pValue).toEqual(measured(1 / 200));
   });
 

@@ -161,10 +161,22 @@ function card(example) {
   );
 }
 
+/** As `percent` of core writes it. @param {number} share */
+function percentText(share) {
+  const value = 100 * share;
+  if (value > 0 && value < 0.05) return '<\u202f0.1\u202f%';
+  if (value < 100 && value >= 99.95) return '>\u202f99.9\u202f%';
+  const decimals = Number.isInteger(Number(value.toFixed(1))) || (value >= 10 && value <= 99) ? 0 : 1;
+  return `${value.toFixed(decimals)}\u202f%`;
+}
+
 /** @param {import('../../record/parts.ts').Measured} value @param {string} unit */
 function measuredText(value, unit) {
   return value.state === 'measured'
-    ? `${value.value.toFixed(2).replace('-', '\u2212')}${unit}`
+    ? `${value.value
+        .toFixed(2)
+        .replace(/^-(0\.00)$/, '$1')
+        .replace('-', '\u2212')}${unit}`
     : `undefined: ${value.reason}`;
 }
 
@@ -196,7 +208,7 @@ function detailOf(example, among) {
           name === chosen && el('span', { class: 'chosen-word' }, 'chosen'),
         ),
         el('dd', { class: 'bar-track', 'aria-hidden': 'true' }, fill),
-        el('dd', { class: 'bar-number' }, `${(100 * share).toFixed(1)}\u202f%`),
+        el('dd', { class: 'bar-number' }, percentText(share)),
       ),
     );
   }
