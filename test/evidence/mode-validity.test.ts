@@ -116,7 +116,7 @@ describe('a mode that a push wakes', () => {
     // The choices turn all the same.
     expect(judgement.turned.state === 'measured' && judgement.turned.low).toBeGreaterThan(0.5);
     expect(judgement.state).toBe('unclear');
-    expect(judgement.broken).toEqual(['the choices lose probability (0.60 is left)']);
+    expect(judgement.broken).toEqual(['the choices lose probability (60 % is left)']);
     expect(figure!.points.map(({ valid }) => valid)).not.toContain(true);
     expect(figure!.slope.state).toBe('undefined');
     expect(nulls).toEqual([]);
