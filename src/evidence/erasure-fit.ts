@@ -26,13 +26,13 @@ export type EraserFit = {
  * the largest correlation under the null for every direction, which errs towards erasing fewer). Without the cut-off an eraser of 25 classes
  * fitted on 700 rows of 64 features takes out 24 directions whatever the labels are, 24 of them noise where nothing is coded.
  *
- * Where groups are too few to permute, everything is erased. Throws `NON_FINITE`, `MATRIX_SHAPE`.
+ * Where the labels can be arranged in too few ways for such a cut, everything is erased. Throws `NON_FINITE`, `MATRIX_SHAPE`.
  */
 export async function fitEraser({ x, values, classes, alpha, ...rest }: EraserFit): Promise<Eraser> {
   const whitening = await whitenRows(x, rest);
   if (whitening.rank === 0) return leaceWithin(whitening, x, { values, classes });
   const exchange = planGroupExchange(rest);
-  if (1 / exchange.arrangements > alpha) return leaceWithin(whitening, x, { values, classes });
+  if (exchange.labellings(values) * alpha < 1 - 1e-12) return leaceWithin(whitening, x, { values, classes });
   const rows = whitened(whitening, x);
   const largest = Float64Array.from({ length: CRITERIA.erasureRankPermutations }, () => {
     const source = exchange.draw(rest.random);

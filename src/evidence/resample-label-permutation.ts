@@ -10,8 +10,11 @@ export type GroupExchange = {
   draw(random: Random): Int32Array;
   /** Groups that have another group of their size and stratum to exchange with. */
   readonly movableGroups: number;
-  /** Number of ways to exchange them; a p-value cannot go below about one over this. Infinity when past what a number holds. */
-  readonly arrangements: number;
+  /**
+   * Number of different labellings that exchanges make of `labels`, [rows]: per pool, n! over the factorials of the numbers of groups whose
+   * label blocks are alike. A p-value cannot go below about one over this. Infinity when past what a number holds.
+   */
+  labellings(labels: Int32Array): number;
   readonly groups: number;
 };
 
@@ -59,14 +62,27 @@ export function planGroupExchange(options: {
       return source;
     },
     movableGroups: exchanging.reduce((sum, pool) => sum + pool.length, 0),
-    arrangements: exchanging.reduce((product, pool) => product * factorial(pool.length), 1),
+    labellings(labels) {
+      requireRows(groups.length, labels.length, 'labels');
+      return exchanging.reduce(
+        (product, pool) =>
+          product * orders(pool.map((group) => rowsOf[group]!.map((row) => labels[row]).join())),
+        1,
+      );
+    },
     groups: present.length,
   };
 }
 
-function factorial(n: number): number {
+/** Different orders of things of which some are alike: a multinomial coefficient, a binomial for each kind in turn, so that all steps are whole. */
+function orders(things: readonly string[]): number {
+  const alike = new Map<string, number>();
   let product = 1;
-  for (let k = 2; k <= n; k++) product *= k;
+  for (const [i, thing] of [...things].sort().entries()) {
+    const count = (alike.get(thing) ?? 0) + 1;
+    alike.set(thing, count);
+    product = (product * (i + 1)) / count;
+  }
   return product;
 }
 
@@ -84,8 +100,8 @@ export type LabelPermutationResult = MaxStatisticResult & {
   readonly observed: readonly (number | undefined)[];
   /** Groups that the permutations can move; with none the test cannot reject. */
   readonly movableGroups: number;
-  /** Number of ways to move them. */
-  readonly arrangements: number;
+  /** Number of different labellings that moving them makes; a p-value cannot go below about one over this. */
+  readonly labellings: number;
 };
 
 /**
@@ -150,6 +166,10 @@ export function labelPermutationAccuracy(options: {
       return score(moved);
     },
   });
-  const { movableGroups, arrangements } = exchange;
-  return { ...result, observed, movableGroups, arrangements };
+  return {
+    ...result,
+    observed,
+    movableGroups: exchange.movableGroups,
+    labellings: exchange.labellings(labels),
+  };
 }

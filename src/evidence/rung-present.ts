@@ -6,7 +6,7 @@ import { balancedAccuracy } from './metric-accuracy.ts';
 import { bestSite, occurring, type ProbeMap } from './probe-map.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
 import { clusterBootstrap } from './resample-cluster-bootstrap.ts';
-import { labelPermutationAccuracy } from './resample-label-permutation.ts';
+import { type LabelPermutationResult, labelPermutationAccuracy } from './resample-label-permutation.ts';
 import { canReject } from './resample-permutation.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
 import { bestState, intervalPart, inWords, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
@@ -76,10 +76,8 @@ function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
     },
   });
   const p = pValue?.state === 'measured' ? pValue.value : undefined;
-  const decides =
-    1 / test.arrangements <= alpha &&
-    canReject({ draws: test.draws, undefinedDraws: test.undefinedDraws, alpha, alternative: 'greater' });
   const values = occurring(labels.values, sides.apart.test);
+  const open = whyOpen(values, test, alpha);
   return {
     id: `L1.${goal}.accuracy`,
     label: `balanced accuracy of reading the ${goal} goal${values === 0 ? '' : ` (chance ${inWords(1 / values, 'accuracy')})`}`,
@@ -95,12 +93,21 @@ function presentStatistic(request: PresentRequest, goal: Goal): Statistic {
         p,
       ),
     ],
-    state: stateOf(p === undefined || !decides ? undefined : p <= alpha),
-    criterion: decides
-      ? `p at most ${alpha} against the largest accuracy over all sites`
-      : `too few permutations, or too few groups of one size to exchange, for a p of ${alpha}`,
+    state: stateOf(p === undefined || open !== undefined ? undefined : p <= alpha),
+    criterion: `p at most ${alpha} against the largest accuracy over all sites${open === undefined ? '' : `; ${open}`}`,
     site: siteName(sites[siteIndex]!),
   };
+}
+
+/** Why the permutations cannot reject whatever was read, in words; undefined where they can. */
+function whyOpen(values: number, test: LabelPermutationResult, alpha: number): string | undefined {
+  const { draws, undefinedDraws, labellings } = test;
+  if (values < 2) return 'fewer than two of its values occur on the test side, so nothing can be told apart';
+  if (labellings * alpha < 1 - 1e-12)
+    return `groups of one size that can exchange labels make ${labellings} different labellings of the test side, too few for a p of ${alpha}`;
+  if (!canReject({ draws, undefinedDraws, alpha, alternative: 'greater' }))
+    return `${draws} permutations are too few for a p of ${alpha}`;
+  return undefined;
 }
 
 /** The statistic of a variable that no probe could be fitted to. */

@@ -133,6 +133,48 @@ describe('L1', () => {
     expect(climb(columns, [0.9]).byRole.intended).toBe('undefined');
   });
 
+  it('is open, not failed, when a value is constant on the test side, though it varies where probes are fitted', () => {
+    const columns = columnsFrom({
+      ...SPEC,
+      labels: { ...SPEC.labels, intended: (row) => (row % 5 >= 3 ? 0 : row % 2) },
+    });
+    const rung = climb(columns, [1]);
+    expect(rung.byRole.intended).toBe('undefined');
+    expect(rung.statistics[0]!.criterion).toMatch(/fewer than two of its values occur on the test side/);
+  });
+
+  it.each([
+    [1, 10, 'undefined'],
+    [1, 20, 'passed'],
+    [2, 10, 'passed'],
+  ] as const)(
+    'counts labellings, not groups: %i of a rare class among %i groups that can move is %s',
+    (rare, movable, state) => {
+      // Test groups from 20 on have sizes of their own and stay; a perfect probe can reach a p of 1 / C(movable, rare), no less.
+      const sizes = Array.from({ length: 30 }, (_, group) => (group < movable ? 3 : 4 + group));
+      const groups = sizes.flatMap((size, group) => Array.from({ length: size }, () => group));
+      const columns = columnsFrom({
+        ...SPEC,
+        apart: groups.length + 4,
+        groupOf: (row) => groups[row] ?? 100 + row,
+        side: (group) => (group < 30 ? 'test' : group % 2 === 0 ? 'fit' : 'select'),
+        labels: {
+          intended: (row) => {
+            const group = groups[row];
+            return group === undefined ? row % 2 : group < movable ? Number(group < rare) : group % 2;
+          },
+        },
+      });
+      const rung = climb(columns, [1], {
+        permutations: 999,
+        map: new Map([['intended', readings(columns, 'intended', [1], 1)]]),
+      });
+      expect(rung.byRole.intended).toBe(state);
+      if (state === 'undefined')
+        expect(rung.statistics[0]!.criterion).toMatch(/10 different labellings .* too few/);
+    },
+  );
+
   it('does not count rows without a value, and is open when there are none with one', () => {
     const columns = columnsFrom({ ...SPEC, labels: { ...SPEC.labels, intended: () => -1 } });
     const rung = climb(columns, [0.9]);
