@@ -224,6 +224,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     intact: l0.intact,
     competent: l0.competent,
     present: { intended: presence('intended', l1, l2, l3), proxy: presence('proxy', l1, l2, l3) },
+    presentOpenAt: { ...openAt('intended', l1, l2, l3), ...openAt('proxy', l1, l2, l3) },
     side: l4.side,
     use: l5.use,
     heldOut: l5.heldOut,
@@ -306,6 +307,12 @@ function presence(goal: Goal, ...rungs: readonly RungResult[]): boolean | undefi
     if (state !== 'passed') return undefined;
   }
   return true;
+}
+
+/** The rung at which `presence` stayed open, under the name of the goal; nothing where it is settled. */
+function openAt(goal: Goal, ...rungs: readonly RungResult[]): Findings['presentOpenAt'] {
+  const first = rungs.find(({ byRole }) => byRole[goal] !== 'passed');
+  return first === undefined || first.byRole[goal] === 'failed' ? {} : { [goal]: first.id };
 }
 
 /** Wraps a stage in its progress events. */

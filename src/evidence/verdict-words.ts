@@ -89,8 +89,15 @@ export function putIntoWords(decision: Decision, findings: Findings, rungs: read
   };
 }
 
+/** What a rung says, and of the rungs that ask whether the proxy is represented also what kept it from saying so. */
 function reasonOf(rung: RungId, rungs: readonly RungResult[]): string {
-  return rungs.find((result) => result.id === rung)?.summary ?? 'not run';
+  const result = rungs.find(({ id }) => id === rung);
+  if (result === undefined) return 'not run';
+  if (rung !== 'L1' && rung !== 'L2' && rung !== 'L3') return result.summary;
+  const open = result.statistics
+    .filter(({ role, state }) => role === 'proxy' && state === 'undefined')
+    .map(({ label, criterion }) => `Open: ${label} (${criterion}).`);
+  return [result.summary, ...open].join(' ');
 }
 
 /** Goals that the decision says are pursued. */

@@ -221,15 +221,31 @@ describe('data with a part missing', () => {
 
   it('does not say that the proxy was not found without an irrelevant variable, or without enough twins', async () => {
     const unused = runSynthetic(TRUTHS.unusedProxy, WORLD, 50);
-    for (const evidence of [
-      await climb(without('irrelevant', unused), WORLD),
-      await climb(unused, WORLD, { twinCount: 0 }),
-      await climb(unused, WORLD, { twinCount: 10 }),
-    ]) {
+    for (const [evidence, rung] of [
+      [await climb(without('irrelevant', unused), WORLD), 'L2'],
+      [await climb(unused, WORLD, { twinCount: 0 }), 'L3'],
+      [await climb(unused, WORLD, { twinCount: 10 }), 'L3'],
+    ] as const) {
       expect(evidence.verdict).toMatchObject({ pursues: 'intended', proxy: 'undetermined' });
       expect(evidence.verdict.sentence).not.toMatch(/not found/);
-      expect(evidence.verdict.missing.map(({ rung }) => rung)).toContain('L3');
+      expect(evidence.verdict.missing.map((one) => one.rung)).toContain(rung);
     }
+  });
+
+  it('does not say so either of a proxy that is constant on the test side, and names the rung that could not tell', async () => {
+    const test = new Set(run.columns.split.test.rows);
+    const proxy = run.columns.labels.proxy!;
+    const values = proxy.values.map((value, row) => (test.has(row) ? 0 : value));
+    const constant = {
+      ...run,
+      columns: { ...run.columns, labels: { ...run.columns.labels, proxy: { ...proxy, values } } },
+    };
+    const { verdict } = await climb(constant, WORLD, { twinCount });
+    expect(verdict).toMatchObject({ pursues: 'intended', proxy: 'undetermined' });
+    expect(verdict.claims.map(({ id }) => id)).not.toContain('claim.proxy.not-found');
+    const [first] = verdict.missing;
+    expect(first).toMatchObject({ rung: 'L1' });
+    expect(first!.why).toMatch(/fewer than two of its values occur on the test side/);
   });
 
   it('abstains without counterfactuals', async () => {

@@ -316,6 +316,15 @@ describe('a verdict in words', () => {
     expect(sentence).not.toMatch(/not found/);
     const looked = { ...findings, present: { intended: true, proxy: false } };
     expect(putIntoWords(decide(looked), looked, RUNGS).sentence).toMatch(/not found/);
+    for (const rung of ['L1', 'L2', 'L3'] as const)
+      for (const use of ['used', 'unused'] as const) {
+        const open: Findings = {
+          ...findings,
+          presentOpenAt: { proxy: rung },
+          use: { intended: use, proxy: 'unused' },
+        };
+        expect(decide(open).heldBackBy).toEqual([rung]);
+      }
   });
 
   it('never says that a variable is not represented: a probe that fails can mean several things', () => {
