@@ -111,7 +111,7 @@ export function judgeSteering(request: SteeringJudgeRequest): SteeringJudgement 
           ? undefined
           : beyondMargin && effects.beyondAll,
       ),
-      criterion: `interval above ${margin.toFixed(2)} nats, p at most ${alpha} against every family, and a slope above 0`,
+      criterion: `interval above ${margin.toFixed(2)} nats, p at most ${alpha} against every family, and a slope above 0; on ${steering.bases.length} bases${steering.sameClass === 0 ? '' : `, ${steering.sameClass} left out whose counterfactual stays in the class of the base`}`,
       site,
     },
     {

@@ -54,6 +54,8 @@ export type DoseEffects = {
 
 export type GoalSteering = {
   readonly bases: Int32Array;
+  /** Bases left out since the goal's counterfactual stays in the class that the base has. */
+  readonly sameClass: number;
   /** Dense group index per base. */
   readonly groups: Int32Array;
   readonly doses: readonly DoseEffects[];
@@ -65,7 +67,7 @@ export type GoalSteering = {
   readonly fromTrain: Float64Array | undefined;
 };
 
-/** Undefined when the data do not say which value a goal's source has, or the class means do not differ. Throws what runs throw. */
+/** Undefined when the data do not say which value a goal's source has, when no source has another class than its base, or the class means do not differ. Throws what runs throw. */
 export async function measureSteering(request: SteerRequest, goal: Goal): Promise<GoalSteering | undefined> {
   const { columns, sides, inputs, where } = request;
   const labels = columns.labels[goal];
@@ -87,9 +89,11 @@ export async function measureSteering(request: SteerRequest, goal: Goal): Promis
     other === undefined ? undefined : onFit(other),
   );
   const has = (known: Codes, value: number): boolean => value >= 0 && known.known[value] === 1;
-  const kept = Int32Array.from(inputs.test.bases.keys()).filter(
+  const coded = Int32Array.from(inputs.test.bases.keys()).filter(
     (i) => has(codes, labels.values[inputs.test.bases[i]!]!) && has(codes, newValues[i]!),
   );
+  // A base whose counterfactual stays in its class has no direction: a push of length zero would count as a push that does nothing.
+  const kept = coded.filter((i) => labels.values[inputs.test.bases[i]!] !== newValues[i]);
   if (kept.length === 0) return undefined;
   const task = taskOf(inputs, kept, pairs, {
     from: pickInts(labels.values, pickInts(inputs.test.bases, kept)),
@@ -156,6 +160,7 @@ export async function measureSteering(request: SteerRequest, goal: Goal): Promis
   });
   return {
     bases: task.bases,
+    sameClass: coded.length - kept.length,
     groups: pickInts(inputs.test.groups, kept),
     doses,
     decidingDose,

@@ -152,6 +152,35 @@ describe('what is said to do nothing', () => {
   });
 });
 
+describe('counterfactuals that stay in the class of their base', () => {
+  const run = runSynthetic(FOLLOWS_INTENDED, WORLD);
+  const { test } = run.causal;
+  const own = run.columns.labels.intended!.values;
+  const within = (share: number): CausalInputs => {
+    const random = seededRandom('within');
+    const intended = test.newValues.intended!.map((value, i) =>
+      random.uniform() < share ? own[test.bases[i]!]! : value,
+    );
+    return { ...run.causal, test: { ...test, newValues: { ...test.newValues, intended } } };
+  };
+
+  it('are left out, and counted: they thin the bases, not the effect', async () => {
+    const result = await steer(run, within(0.6));
+    expect(measuredOf(result, 'L6.intended.effect')).toBeCloseTo(6, 0);
+    const used = result.doses.find(({ id }) => id === 'goal.intended')!.bases;
+    expect(used).toBeLessThan(0.6 * test.bases.length);
+    expect(result.rung.statistics.find(({ id }) => id === 'L6.intended.effect')!.criterion).toContain(
+      `on ${used} bases, ${test.bases.length - used} left out`,
+    );
+  });
+
+  it('leave nothing to push where all of them do', async () => {
+    const { steers, doses } = await steer(run, within(1));
+    expect(steers.intended).toBe('not-run');
+    expect(doses.map(({ id }) => id)).toEqual(['goal.proxy']);
+  });
+});
+
 describe('a goal that reaches the read-out later', () => {
   it('is pushed where it arrives, not where the other one does', async () => {
     const truth = { code: CODE, weight: { intended: 2.5, proxy: 2, irrelevant: 0 }, late: 'proxy' } as const;
