@@ -33,6 +33,8 @@ export type ProbeMapRequest = {
   readonly test: Int32Array;
   /** Middle of the ridge penalties tried, per fit row, in units of the (standardised) feature variance. */
   readonly ridge: number;
+  /** Penalty of each site (as in the settings of its probes) in place of a choice: for what is compared with a reading made before. */
+  readonly penalties?: readonly number[];
   readonly linalg: Linalg;
 };
 
@@ -45,7 +47,7 @@ export const RIDGE_PATH: readonly number[] = [0.01, 1, 100];
 /**
  * Fits all tasks of a site as columns of one system, under every penalty of the path, and reads them on the select and test rows in one
  * product. Each site keeps the penalty at which the select rows are read best on average over the tasks: one for all, since variables that
- * are compared must be read in one way. A variable of which fewer
+ * are compared must be read in one way; or the penalty that the request names. A variable of which fewer
  * than two values occur among the fit rows has nothing to be told apart: its task is left out, and its rungs say so.
  */
 export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
@@ -56,19 +58,22 @@ export async function mapProbes(request: ProbeMapRequest): Promise<ProbeMap> {
   // Labels are indexed by example: `train.rows` says which of them a probe may see.
   const fitLabels = tasks.map(({ labels }) => labels);
   if (tasks.length === 0) return readings;
-  for (const site of sites) {
+  for (const [s, site] of sites.entries()) {
     const all = request.activations(site);
     const train: TrainSplit = { role: 'fit', rows: request.fit, x: takeRows(all, request.fit) };
     const fitter = ridgeFitter(train, { linalg });
     const probes: LinearProbe[][] = [];
-    for (const factor of RIDGE_PATH)
-      probes.push(await fitter.fit(fitLabels, { penalty: factor * request.ridge * request.fit.length }));
+    const given = request.penalties?.[s];
+    const path =
+      given === undefined ? RIDGE_PATH.map((factor) => factor * request.ridge * request.fit.length) : [given];
+    for (const penalty of path) probes.push(await fitter.fit(fitLabels, { penalty }));
     const scores = await scoreProbes(probes.flat(), takeRows(all, held), linalg);
     const candidates = probes.map((some, k) =>
       tasks.map((task, i) => readingOf(some[i]!, predict(scores[k * tasks.length + i]!), task, request)),
     );
     // Of equal ones the last, so the largest penalty.
-    const best = bestSite(candidates.map(meanSelectAccuracy)) ?? RIDGE_PATH.indexOf(1);
+    const best =
+      bestSite(candidates.map(meanSelectAccuracy)) ?? (given === undefined ? RIDGE_PATH.indexOf(1) : 0);
     for (const [i, task] of tasks.entries()) readings.get(task.id)!.push(candidates[best]![i]!);
   }
   return readings;

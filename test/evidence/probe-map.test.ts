@@ -56,6 +56,26 @@ describe('a map of probes', () => {
     }
   });
 
+  it('takes the penalties that are asked for, one a site, in the place of a choice', async () => {
+    const tasks = [{ id: 'intended', labels: labelsOf('intended') }];
+    const penalties = sites.map((_, s) => 3 + s);
+    const readings = (await mapProbes({ ...base, tasks, penalties })).get('intended')!;
+    expect(readings.map(({ probe }) => probe.settings)).toMatchObject(
+      penalties.map((penalty) => ({ penalty })),
+    );
+    const chosen = (await mapProbes({ ...base, tasks })).get('intended')!;
+    const again = await mapProbes({
+      ...base,
+      tasks,
+      penalties: chosen.map(({ probe }) =>
+        probe.settings.kind === 'ridge' ? probe.settings.penalty : Number.NaN,
+      ),
+    });
+    expect(again.get('intended')!.map(({ testAccuracy }) => testAccuracy)).toEqual(
+      chosen.map(({ testAccuracy }) => testAccuracy),
+    );
+  });
+
   it('fits and chooses the same probes whatever the labels and activations of test rows are', async () => {
     const tasks = [{ id: 'intended', labels: labelsOf('intended') }];
     const before = (await mapProbes({ ...base, tasks })).get('intended')!;
