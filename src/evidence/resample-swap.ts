@@ -2,7 +2,12 @@
 import type { Random } from '../core/random.ts';
 import { requireRows } from './metric-arguments.ts';
 import { indexGroups } from './resample-cluster-bootstrap.ts';
-import { type Alternative, type PermutationResult, permutationTest } from './resample-permutation.ts';
+import {
+  type Alternative,
+  canReject,
+  type PermutationResult,
+  permutationTest,
+} from './resample-permutation.ts';
 
 export type SwapOptions = {
   /** Group of every row; one coin is tossed per group, since its rows are not independent. */
@@ -21,6 +26,21 @@ export type SwapResult =
       readonly effectiveGroups: number;
     })
   | { readonly state: 'undefined'; readonly reason: string };
+
+/**
+ * Why a swap test cannot give a p of at most `alpha`, in words; undefined where it can. It needs enough draws (`canReject`) and enough
+ * groups whose swap changes anything: k of them have 2^k arrangements, so that p cannot go below 2^-k, or twice that for two sides.
+ */
+export function whySwapIsOpen(swap: SwapResult, alpha: number): string | undefined {
+  if (swap.state === 'undefined') return swap.reason;
+  const { draws, undefinedDraws, alternative, effectiveGroups } = swap;
+  const smallest = (alternative === 'two-sided' ? 2 : 1) * 2 ** -effectiveGroups;
+  if (smallest > alpha * (1 + 1e-12))
+    return `swapping changes something in ${effectiveGroups} groups, too few for a p of ${alpha}`;
+  return canReject({ draws, undefinedDraws, alpha, alternative })
+    ? undefined
+    : `${draws} swaps are too few for a p of ${alpha}`;
+}
 
 /** sum over groups of sign x difference, over a denominator that no swap changes. */
 function signFlips(differences: Float64Array, denominator: number, options: SwapOptions): SwapResult {

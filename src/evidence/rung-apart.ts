@@ -5,8 +5,7 @@ import { type Columns, denseGroups, type Site, siteName } from './columns.ts';
 import { wilsonInterval } from './metric-proportion.ts';
 import { followed, type NetworkReading, type Sides } from './reading.ts';
 import { clusterBootstrapRatio } from './resample-cluster-bootstrap.ts';
-import { canReject } from './resample-permutation.ts';
-import { swapTestRatio } from './resample-swap.ts';
+import { swapTestRatio, whySwapIsOpen } from './resample-swap.ts';
 import type { RungResult, Statistic } from './rung.ts';
 import { againstTwins } from './rung-learned.ts';
 import { intervalPart, nullOf, spoken, stateOf } from './statistic.ts';
@@ -78,8 +77,8 @@ export function comesApart(request: ApartRequest): ApartResult {
     alpha,
   });
   const swapP = swap.state === 'measured' ? swap.pValue : undefined;
-  const swapDecides =
-    swapP !== undefined && canReject({ draws: request.permutations, alpha, alternative: 'two-sided' });
+  const open = whySwapIsOpen(swap, alpha);
+  const swapDecides = swapP !== undefined && open === undefined;
   // One null that is not beaten settles it; one that is too weak to be beaten leaves it open.
   const sided =
     (swapDecides && swapP > alpha) || twins.beyond === false
@@ -118,7 +117,7 @@ export function comesApart(request: ApartRequest): ApartResult {
         twins.comparison,
       ],
       state: stateOf(side === undefined ? undefined : side !== 'neither'),
-      criterion: `p at most ${alpha} against the swap and against the twins, on the same side${twins.decides ? '' : '; these twins are too few for that'}`,
+      criterion: `p at most ${alpha} against the swap and against the twins, on the same side${open === undefined ? '' : `; ${open}`}${twins.decides ? '' : '; these twins are too few for that'}`,
       site: siteName(request.sites[apart.siteIndex]!),
     },
     {

@@ -15,8 +15,7 @@ import {
 } from './resample-cluster-bootstrap.ts';
 import { equivalenceTest } from './resample-equivalence.ts';
 import type { Interval } from './resample-interval.ts';
-import { canReject } from './resample-permutation.ts';
-import { swapTest } from './resample-swap.ts';
+import { swapTest, whySwapIsOpen } from './resample-swap.ts';
 import { estimateOf, intervalPart } from './statistic.ts';
 import { meanOf } from './steering-validity.ts';
 import type { Use } from './verdict.ts';
@@ -188,7 +187,7 @@ function judge(
     return result.state === 'measured' && result.equivalent;
   });
   const swap =
-    effects.irrelevant === undefined || !canReject({ draws: permutations, alpha, alternative: 'greater' })
+    effects.irrelevant === undefined
       ? undefined
       : swapTest({
           groups,
@@ -201,6 +200,7 @@ function judge(
     interval.state === 'measured' &&
     interval.low > margin &&
     swap?.state === 'measured' &&
+    whySwapIsOpen(swap, alpha) === undefined &&
     swap.pValue <= alpha;
   const use: Use =
     new Set(groups).size < CRITERIA.minCausalGroups

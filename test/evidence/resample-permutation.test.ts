@@ -8,7 +8,7 @@ import {
   permutationTest,
   summariseNull,
 } from '../../src/evidence/resample-permutation.ts';
-import { type SwapResult, swapTest, swapTestRatio } from '../../src/evidence/resample-swap.ts';
+import { type SwapResult, swapTest, swapTestRatio, whySwapIsOpen } from '../../src/evidence/resample-swap.ts';
 
 /** Largest gap between the sample's distribution function and the uniform one on (0, 1). */
 function distanceFromUniform(values: readonly number[]): number {
@@ -276,6 +276,25 @@ describe('the swap test', () => {
     // The same coins on exchanged labels give mirrored draws, so the mirrored test has the same p.
     expect(turned.pValue).toBe(result.pValue);
   });
+
+  it.each([
+    ['greater', 4, 5],
+    ['two-sided', 5, 6],
+  ] as const)(
+    'can reject at .05 (%s) with %i groups that move something: no; with %i: yes',
+    (alternative, few, enough) => {
+      const groups = Int32Array.from({ length: 40 }, (_, i) => i);
+      const open = (moving: number, draws = 999): string | undefined => {
+        const values = Float64Array.from(groups, (group) => (group < moving ? 1 : 0));
+        return whySwapIsOpen(swapTest({ values, groups, draws, alternative, random: seededRandom(1) }), 0.05);
+      };
+      // 2^-4 = .063 and 2^-5 = .031; twice that for two sides.
+      expect(open(few)).toMatch(new RegExp(`in ${few} groups, too few for a p of 0.05`));
+      expect(open(enough)).toBeUndefined();
+      expect(open(40, 18)).toMatch(/18 swaps are too few/);
+      expect(whySwapIsOpen({ state: 'undefined', reason: 'there is no row' }, 0.05)).toBe('there is no row');
+    },
+  );
 
   it('is undefined without rows or when neither label is ever chosen', () => {
     const random = seededRandom(1);

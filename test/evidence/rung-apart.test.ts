@@ -108,6 +108,25 @@ describe('L4', () => {
     expect(sided).toBeLessThanOrEqual(11);
   });
 
+  it.each([
+    [5, undefined],
+    [12, 'proxy'],
+  ] as const)('a probe that names a goal in %i groups alone takes the side: %s', (named, side) => {
+    const { decisions } = sidesOf(COLUMNS);
+    const { intended, proxy } = COLUMNS.labels;
+    const neither = readingOf(COLUMNS, 0, 0, 1).apart!;
+    const predicted = neither.predicted.map((value, i) =>
+      i < named ? proxy!.values[decisions[i]!]! : value,
+    );
+    expect(decisions.slice(0, named).every((row) => intended!.values[row] !== proxy!.values[row])).toBe(true);
+    const apart = { ...neither, predicted, rho: measured(1), coverage: named / decisions.length };
+    const { side: found, rung } = climb({ ...readingOf(COLUMNS, 0, 0, 1), apart }, evenTwins);
+    // All five name the proxy, and turning five groups round reaches a two-sided p of 2 / 32 at best.
+    expect(found).toBe(side);
+    expect(rung.statistics[0]!.state).toBe(side === undefined ? 'undefined' : 'passed');
+    if (side === undefined) expect(rung.statistics[0]!.criterion).toMatch(/in 5 groups, too few/);
+  });
+
   it('was not run without rows to fit on', () => {
     const { apart: _, ...rest } = readingOf(COLUMNS, 0.5, 0.5, 1);
     const { side, rung } = climb({ ...rest, apart: undefined }, evenTwins);
