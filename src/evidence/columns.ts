@@ -82,6 +82,9 @@ export function servedBy(columns: Columns, row: number): Serves {
   return intended ? 'intended' : proxy ? 'proxy' : 'neither';
 }
 
+/** Why two variables that are not of one kind are not compared, in words. */
+export const NOT_OF_ONE_KIND = 'the two take different values, or different numbers of them';
+
 /**
  * Whether two variables are of one kind, so that a probe that learned nothing reads both alike and their labels can change places: they
  * take the same number of values among `rows`, or numbers so large that chance differs by at most .01, and the same values in

@@ -5,7 +5,15 @@ import { takeRows } from '../core/matrix.ts';
 import type { Measured } from '../core/outcome.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { type Columns, denseGroups, isDecisionState, pickInts, rowsOnSide, type Site } from './columns.ts';
+import {
+  type Columns,
+  denseGroups,
+  isDecisionState,
+  ofOneKind,
+  pickInts,
+  rowsOnSide,
+  type Site,
+} from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
 import { shareScorer } from './metric-share-scorer.ts';
@@ -52,6 +60,8 @@ export type ContrastReading = {
    * well, and its being small says nothing.
    */
   readonly saturated: boolean;
+  /** Goal and irrelevant variable are of one kind on the test rows (`ofOneKind`); where not, the difference is one of the codings too. */
+  readonly matched: boolean;
 };
 
 /** log of (goal's share of variance / irrelevant variable's share), at the site chosen for it on other rows. */
@@ -60,6 +70,8 @@ export type ShareReading = {
   readonly goalShare: Measured;
   readonly irrelevantShare: Measured;
   readonly value: Measured;
+  /** As in `ContrastReading`: a variable of fewer values holds a smaller share of what is coded value by value. */
+  readonly matched: boolean;
 };
 
 /** A probe fitted where the goals coincide, read where they part. */
@@ -113,11 +125,13 @@ export async function readNetwork(request: ReadingRequest): Promise<NetworkReadi
   const share: Partial<Record<Goal, ShareReading>> = {};
   const shares = irrelevant === undefined ? [] : sharesPerSite(request, new Set(fresh));
   for (const goal of GOALS) {
-    if (columns.labels[goal] === undefined || irrelevant === undefined) continue;
+    const own = columns.labels[goal];
+    if (own === undefined || irrelevant === undefined) continue;
+    const matched = ofOneKind(own, irrelevant, sides.apart.test);
     const chosen = contrastAt(map, goal);
-    if (chosen !== undefined) contrast[goal] = chosen;
+    if (chosen !== undefined) contrast[goal] = { ...chosen, matched };
     const shared = shareAt(request, goal, shares);
-    if (shared !== undefined) share[goal] = shared;
+    if (shared !== undefined) share[goal] = { ...shared, matched };
   }
   return { map, contrast, share, apart: await readApart(request), shares };
 }
@@ -155,7 +169,7 @@ function withKnown({ sites, like }: ReadingRequest, fresh: readonly number[], ma
 }
 
 /** The site is the one with the largest difference of accuracies on the select rows; the value is that on the test rows. */
-function contrastAt(map: ProbeMap, goal: Goal): ContrastReading | undefined {
+function contrastAt(map: ProbeMap, goal: Goal): Omit<ContrastReading, 'matched'> | undefined {
   const goals = map.get(goal);
   const others = map.get('irrelevant');
   if (goals === undefined || others === undefined) return undefined;
@@ -204,7 +218,11 @@ function sharesPerSite(request: ReadingRequest, fresh: ReadonlySet<number>): Sit
  * The site is the one with the largest difference of shares (omega squared) on the fit rows; the value is that on the test rows, where
  * pairs of rows of one group are left out of the share (`crossGroup`), since they agree for other reasons.
  */
-function shareAt(request: ReadingRequest, goal: Goal, shares: SiteShares): ShareReading | undefined {
+function shareAt(
+  request: ReadingRequest,
+  goal: Goal,
+  shares: SiteShares,
+): Omit<ShareReading, 'matched'> | undefined {
   const { columns, sides, sites, activations } = request;
   const { test } = sides.apart;
   const siteIndex = bestSite(shares.map((share) => minus(share[goal], share.irrelevant)));

@@ -1,6 +1,6 @@
 /** @file evidence: L3, did training put it there: the contrasts of L2 against copies of the model with shuffled weights. */
 import { type Measured, measured, undefinedBecause } from '../core/outcome.ts';
-import { type Site, siteName } from './columns.ts';
+import { NOT_OF_ONE_KIND, type Site, siteName } from './columns.ts';
 import { GOALS, type Goal, type NetworkReading } from './reading.ts';
 import { type Alternative, canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
 import type { NullComparison, RungResult, RungState, Statistic } from './rung.ts';
@@ -61,7 +61,10 @@ function contrastStatistic(
   });
   // Two variables that are both read perfectly have no contrast to compare; the variance share decides alone.
   const saturated =
-    which === 'contrast' && request.model.contrast[goal]?.saturated === true && against.beyond === false;
+    which === 'contrast' &&
+    own.matched &&
+    request.model.contrast[goal]?.saturated === true &&
+    against.beyond === false;
   return {
     id: `L3.${goal}.${which}`,
     label:
@@ -72,10 +75,12 @@ function contrastStatistic(
     unit,
     value: against.difference,
     nulls: [against.comparison],
-    state: saturated ? 'reported' : stateOf(against.beyond),
+    state: saturated ? 'reported' : stateOf(own.matched ? against.beyond : undefined),
     criterion: saturated
       ? 'both variables are read near perfectly at some site: reported only'
-      : `p at most ${request.alpha} among the twins${against.decides ? '' : ', for which these are too few'}`,
+      : own.matched
+        ? `p at most ${request.alpha} among the twins${against.decides ? '' : ', for which these are too few'}`
+        : `${NOT_OF_ONE_KIND}, so their contrast cannot be held against that of the twins`,
     site: siteName(request.sites[own.siteIndex]!),
   };
 }

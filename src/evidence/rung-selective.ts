@@ -3,7 +3,7 @@ import type { GoalRole } from '../core/data-set.ts';
 import { takeRows } from '../core/matrix.ts';
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
-import { type Columns, denseGroups, ofOneKind, pickInts, siteName } from './columns.ts';
+import { type Columns, denseGroups, NOT_OF_ONE_KIND, pickInts, siteName } from './columns.ts';
 import { controlTasks } from './control-task.ts';
 import { CRITERIA } from './criteria.ts';
 import { cramersV } from './metric-association.ts';
@@ -11,8 +11,7 @@ import { varianceShareByGroup } from './metric-grouped-variance-share.ts';
 import { mapProbes } from './probe-map.ts';
 import { GOALS, type Goal, logRatio, type NetworkReading, type ReadingRequest } from './reading.ts';
 import { clusterBootstrap, clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
-import { canReject } from './resample-permutation.ts';
-import { swapTest } from './resample-swap.ts';
+import { swapTest, whySwapIsOpen } from './resample-swap.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
 import { bestState, intervalPart, inWords, nullOf, rungStateOf, spoken, stateOf } from './statistic.ts';
 
@@ -114,13 +113,17 @@ function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
     random: random.fork(`selective/${goal}/swap`),
   });
   const p = swap.state === 'measured' ? swap.pValue : undefined;
-  const decides = canReject({ draws: request.permutations, alpha, alternative: 'greater' });
-  const matched = ofOneKind(columns.labels[goal]!, columns.labels.irrelevant!, rows);
+  const open =
+    swap.state === 'measured'
+      ? whySwapIsOpen({ ...swap, effectiveGroups: groupsThatDiffer(groups, own, other) }, alpha)
+      : swap.reason;
+  const { matched } = contrast;
   const holds =
-    p === undefined || interval.state !== 'measured' || !decides || !matched
+    p === undefined || interval.state !== 'measured' || open !== undefined || !matched
       ? undefined
       : p <= alpha && interval.low > 0;
-  const saturated = contrast.saturated && holds === false;
+  // Whether it fails or too few groups differ to tell: of two variables that are read near perfectly neither says anything.
+  const saturated = contrast.saturated && matched && holds !== true;
   return [
     {
       id: `L2.${goal}.contrast`,
@@ -141,11 +144,22 @@ function accuracyContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
       criterion: saturated
         ? `both are read above ${CRITERIA.saturatedAccuracy} at some site, so a small difference says nothing: the variance share decides`
         : matched
-          ? `p at most ${alpha} and the interval above 0`
-          : 'the two take different values, or different numbers of them, so their accuracies cannot be compared',
+          ? `p at most ${alpha} and the interval above 0${open === undefined ? '' : `; ${open}`}`
+          : `${NOT_OF_ONE_KIND}, so their accuracies cannot be compared`,
       site: siteName(sites[contrast.siteIndex]!),
     },
   ];
+}
+
+/**
+ * Groups in which one variable is read right more often than the other. Where both are read alike, their rows still differ by what a right row of
+ * either class counts for, which says nothing of the readings.
+ */
+function groupsThatDiffer(groups: Int32Array, own: Float64Array, other: Float64Array): number {
+  const net = new Map<number, number>();
+  for (const [i, group] of groups.entries())
+    net.set(group, (net.get(group) ?? 0) + Number(own[i]! > 0) - Number(other[i]! > 0));
+  return [...net.values()].filter((value) => value !== 0).length;
 }
 
 /**
@@ -182,7 +196,9 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
   });
   const large = share.goalShare.state === 'measured' && share.goalShare.value >= CRITERIA.minShare;
   const holds =
-    interval.state !== 'measured' ? undefined : large && interval.low >= Math.log(CRITERIA.minShareRatio);
+    interval.state !== 'measured' || !share.matched
+      ? undefined
+      : large && interval.low >= Math.log(CRITERIA.minShareRatio);
   return [
     {
       id: `L2.${goal}.share`,
@@ -193,7 +209,9 @@ function shareContrast(request: SelectiveRequest, goal: Goal): Statistic[] {
       ...intervalPart(interval),
       nulls: [],
       state: stateOf(holds),
-      criterion: `share at least ${CRITERIA.minShare}, interval above log ${CRITERIA.minShareRatio}`,
+      criterion: share.matched
+        ? `share at least ${CRITERIA.minShare}, interval above log ${CRITERIA.minShareRatio}`
+        : `${NOT_OF_ONE_KIND}, so their shares of the variance cannot be compared`,
       site: siteName(site),
     },
     ...(['goal', 'irrelevant'] as const).map(
@@ -237,8 +255,11 @@ async function controlSelectivity(request: SelectiveRequest, goal: Goal): Promis
   const tasks = controlTasks(columns.tokens, columns.labels[goal]!, random.fork(`selective/${goal}/control`));
   if (tasks.length === 0)
     return [{ ...base, value: undefinedBecause('no position has more than one token type') }];
+  const own = reading.map.get(goal)?.[siteIndex];
+  const fitted = own?.probe.settings;
   const map = await mapProbes({
     ...request,
+    ...(fitted?.kind === 'ridge' ? { penalties: [fitted.penalty] } : {}),
     sites: [site],
     tasks: tasks.map((task) => ({ id: `control/${task.position}`, labels: task.labels })),
     ...sides.apart,
@@ -251,7 +272,6 @@ async function controlSelectivity(request: SelectiveRequest, goal: Goal): Promis
     return [{ ...base, value: undefinedBecause('no control task has two labels among the fit rows') }];
   const mean = accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
   const real =
-    reading.map.get(goal)?.[siteIndex]?.testAccuracy ??
-    undefinedBecause('fewer than two values of the goal occur among the fit rows');
+    own?.testAccuracy ?? undefinedBecause('fewer than two values of the goal occur among the fit rows');
   return [{ ...base, value: real.state === 'measured' ? measured(real.value - mean) : real }];
 }

@@ -75,19 +75,25 @@ describe('a value among twins', () => {
 
 const probed = (accuracy: number): ProbeReading =>
   ({ testAccuracy: measured(accuracy), selectAccuracy: measured(accuracy) }) as ProbeReading;
-function reading(contrast: number, share: number, saturated = false): NetworkReading {
+function reading(
+  contrast: number,
+  share: number,
+  { saturated = false, matched = true } = {},
+): NetworkReading {
   const value = {
     siteIndex: 0,
     goal: probed(0.9),
     irrelevant: probed(0.5),
     value: measured(contrast),
     saturated,
+    matched,
   };
   const shared = {
     siteIndex: 0,
     goalShare: measured(0.2),
     irrelevantShare: measured(0.01),
     value: measured(share),
+    matched,
   };
   return {
     map: new Map(),
@@ -110,10 +116,28 @@ describe('L3', () => {
   });
 
   it('leaves the accuracy out when both variables are read near perfectly', () => {
-    const model = reading(0.01, 3, true);
+    const model = reading(0.01, 3, { saturated: true });
     const rung = learned({ sites, model, twins, alpha: 0.05 });
     expect(rung.byRole.proxy).toBe('passed');
     expect(rung.statistics.map(({ state }) => state)).toEqual(['reported', 'passed']);
+  });
+
+  it('is open for variables that are not of one kind, whatever the twins read', () => {
+    // A proxy of two values beside an irrelevant variable of five: its share falls short of the twins' by its coding alone.
+    for (const model of [reading(0.4, 0.1), reading(0.1, 3), reading(0.01, 3)])
+      expect(learned({ sites, model, twins, alpha: 0.05 }).byRole.proxy).toBe('failed');
+    for (const saturated of [false, true])
+      for (const [contrast, share] of [
+        [0.4, 0.1],
+        [0.1, 3],
+        [0.4, 3],
+      ] as const) {
+        const model = reading(contrast, share, { saturated, matched: false });
+        const rung = learned({ sites, model, twins, alpha: 0.05 });
+        expect(rung.byRole.proxy).toBe('undefined');
+        expect(rung.statistics.map(({ state }) => state)).toEqual(['undefined', 'undefined']);
+        for (const { criterion } of rung.statistics) expect(criterion).toMatch(/different numbers of them/);
+      }
   });
 
   it('was not run without twins, and is open, not failed, with too few', () => {

@@ -2,11 +2,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/core/random.ts';
 import { type Columns, ofOneKind } from '../../src/evidence/columns.ts';
-import { readNetwork, sidesOf } from '../../src/evidence/reading.ts';
+import { type NetworkReading, readNetwork, sidesOf } from '../../src/evidence/reading.ts';
 import type { RungResult, Statistic } from '../../src/evidence/rung.ts';
 import { selective } from '../../src/evidence/rung-selective.ts';
 import { openLinalg } from '../../src/linalg/linalg.ts';
-import { HOOKS, makeWorld, READOUT, runSynthetic, TRUTHS, type Truth } from './synthetic-network.ts';
+import { HOOKS, makeWorld, READOUT, runSynthetic, TRUTHS, type Truth, VALUES } from './synthetic-network.ts';
 
 const linalg = await openLinalg({ threads: 1 });
 afterAll(() => linalg.close());
@@ -14,7 +14,7 @@ afterAll(() => linalg.close());
 async function climb(
   truth: Truth,
   change: (columns: Columns) => Columns = (same) => same,
-  { copied = 0, seed = 3 } = {},
+  { copied = 0, seed = 3, alter = (same: NetworkReading, _: Columns): NetworkReading => same } = {},
 ): Promise<RungResult> {
   const run = runSynthetic(truth, makeWorld({ seed, train: 60, apart: 500, copied }), 1);
   const columns = change(run.columns);
@@ -29,7 +29,7 @@ async function climb(
   };
   return selective({
     ...base,
-    reading: await readNetwork(base),
+    reading: alter(await readNetwork(base), columns),
     permutations: 99,
     bootstrapDraws: 200,
     alpha: 0.05,
@@ -87,6 +87,55 @@ describe('L2', () => {
     expect(find(rung, 'L2.intended.share').nulls).toEqual([]);
   });
 
+  it('is open, not failed, for a goal that is coded with fewer values than the irrelevant variable', async () => {
+    // Matched, this proxy passes by far; as one binary indicator it holds a smaller share than the irrelevant variable's five values.
+    const truth = { ...TRUTHS.intendedOnly, code: { intended: 1, proxy: 0.8, irrelevant: 0.4 } };
+    const binary = await climb(truth, (columns) => {
+      const proxy = columns.labels.proxy!;
+      const values = proxy.values.map((value) => (value === 0 ? 1 : 0));
+      return { ...columns, labels: { ...columns.labels, proxy: { ...proxy, values } } };
+    });
+    expect((await climb(truth)).byRole.proxy).toBe('passed');
+    expect(numberOf(binary, 'L2.proxy.share')).toBeLessThan(Math.log(2));
+    expect(find(binary, 'L2.proxy.share').state).toBe('undefined');
+    expect(find(binary, 'L2.proxy.share').criterion).toMatch(/cannot be compared/);
+    expect(binary.byRole).toEqual({ intended: 'passed', proxy: 'undefined' });
+  });
+
+  it.each([
+    [4, 'undefined'],
+    [12, 'passed'],
+  ] as const)('with accuracies that differ in %i groups alone is %s', async (differing, state) => {
+    const rung = await climb(TRUTHS.intendedOnly, undefined, {
+      alter: (reading, columns) => {
+        const { test } = sidesOf(columns).apart;
+        const { intended, irrelevant } = columns.labels;
+        const contrast = reading.contrast.intended!;
+        const right = (values: Int32Array): Int32Array => Int32Array.from(test, (row) => values[row]!);
+        const first = new Set(
+          [...new Set(Array.from(test, (row) => columns.groups[row]!))].slice(0, differing),
+        );
+        const wrong = right(irrelevant!.values).map((value, i) =>
+          first.has(columns.groups[test[i]!]!) ? (value + 1) % VALUES : value,
+        );
+        return {
+          ...reading,
+          contrast: {
+            intended: {
+              ...contrast,
+              saturated: false,
+              goal: { ...contrast.goal, test: right(intended!.values) },
+              irrelevant: { ...contrast.irrelevant, test: wrong },
+            },
+          },
+        };
+      },
+    });
+    expect(find(rung, 'L2.intended.contrast').state).toBe(state);
+    if (state === 'undefined')
+      expect(find(rung, 'L2.intended.contrast').criterion).toMatch(/in 4 groups, too few/);
+  });
+
   it('is open for goals that go together: an unused and unwritten proxy would be read through the intended goal', async () => {
     const rung = await climb(TRUTHS.intendedOnly, undefined, { copied: 0.5 });
     expect(numberOf(rung, 'L2.proxy.contrast')).toBeGreaterThan(0.15);
@@ -115,6 +164,27 @@ describe('L2', () => {
       expect(find(without, 'L2.intended.selectivity').value.state).toBe('undefined');
       expect(without.byRole.intended).toBe('passed');
     }
+  });
+
+  it('reads control tasks at the penalty of the probe that they are held against', async () => {
+    const asked: number[] = [];
+    const rung = await climb(TRUTHS.intendedOnly, undefined, {
+      alter: (reading) => {
+        // Under a penalty this large every probe names the most frequent class: what the control tasks then reach is chance.
+        const [site] = [reading.contrast.intended!.siteIndex];
+        const readings = reading.map.get('intended')!.map((one, i) => {
+          if (i !== site || one.probe.settings.kind !== 'ridge') return one;
+          asked.push(one.probe.settings.penalty);
+          return { ...one, probe: { ...one.probe, settings: { ...one.probe.settings, penalty: 1e12 } } };
+        });
+        return { ...reading, map: new Map([...reading.map, ['intended', readings]]) };
+      },
+    });
+    expect(asked).toHaveLength(1);
+    const plain = await climb(TRUTHS.intendedOnly);
+    expect(numberOf(rung, 'L2.intended.selectivity')).toBeGreaterThan(
+      numberOf(plain, 'L2.intended.selectivity') + 0.05,
+    );
   });
 
   it('decides by the share of variance alone where both variables are read near perfectly', async () => {
