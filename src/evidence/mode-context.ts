@@ -10,6 +10,7 @@ import { drawsFor, levelOf } from './mode-level.ts';
 import { familyNull, modeNull } from './mode-nulls.ts';
 import {
   agreeingOn,
+  byRank,
   firstOf,
   judgeMode,
   type ModeBases,
@@ -168,7 +169,7 @@ async function oneMode(request: ModeRequest, planned: Planned): Promise<ModeResu
         shareOf(outcome.turned) - shareOf(elsewhere[d]!.marks),
         meanOf(outcome.effects),
       ];
-      if (best === undefined || isBefore(order, best.order)) best = { ...shared, ...push, order };
+      if (best === undefined || byRank(order, best.order) < 0) best = { ...shared, ...push, order };
     }
   }
   if (best === undefined) return undefined;
@@ -241,9 +242,3 @@ type PushChoice = Omit<Parameters<typeof modeCheck>[0], 'side' | 'bases'> & {
   readonly dose: number;
   readonly vector: Float64Array;
 };
-
-/** Whether the first number that differs is the larger one. */
-export function isBefore(a: readonly number[], b: readonly number[]): boolean {
-  const i = a.findIndex((value, k) => value !== b[k]);
-  return i >= 0 && a[i]! > b[i]!;
-}

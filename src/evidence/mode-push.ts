@@ -8,7 +8,13 @@ import { CRITERIA } from './criteria.ts';
 import { regularisedBeta } from './distribution-beta.ts';
 import type { DirectionFamily } from './figures.ts';
 import { wilsonInterval } from './metric-proportion.ts';
-import { agreementRows, beyondAgreement, changedChoices, type Marks } from './mode-specific.ts';
+import {
+  agreementRows,
+  beyondAgreement,
+  changedChoices,
+  firstOfGroups,
+  type Marks,
+} from './mode-specific.ts';
 import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
 import type { Interval } from './resample-interval.ts';
 import { type Place, pushMany } from './steering-push.ts';
@@ -146,8 +152,7 @@ export async function pushAgreeing(
 
 /** Whether the numbers of a push leave room for a mode; where not, its nulls decide nothing and need not be run. */
 export function mayAct(outcome: ModeOutcome, groups: Int32Array, agreeing: Marks): boolean {
-  const successes = outcome.turned.reduce((sum, mark) => sum + mark, 0);
-  const turned = wilsonInterval({ successes, trials: outcome.turned.length });
+  const turned = wilsonInterval(firstOfGroups({ marks: outcome.turned, groups }));
   const beyond = beyondAgreement({ marks: outcome.turned, groups }, agreeing);
   return (
     turned.state === 'measured' &&
@@ -164,15 +169,31 @@ export function repeated(vector: Float64Array, rows: number): Dense {
   return { rows, columns: vector.length, data };
 }
 
+/**
+ * Order of pushes by numbers of which the first counts most: negative where `a` comes first, since the first number that differs is larger in it.
+ * A number that is none (an effect between two actions without probability) is worse than any.
+ */
+export function byRank(a: readonly number[], b: readonly number[]): number {
+  for (const [k, value] of a.entries()) {
+    const other = b[k]!;
+    if (Object.is(value, other) || value === other) continue;
+    if (Number.isNaN(value)) return 1;
+    return Number.isNaN(other) || value > other ? -1 : 1;
+  }
+  return 0;
+}
+
+/** Share of marks that are set; 0 where there is no row. */
 export function shareOf(marks: Uint8Array): number {
   return meanOf(Float64Array.from(marks));
 }
 
 export type ModeJudgement = {
   readonly state: 'acts-elsewhere' | 'silent' | 'unclear';
+  /** Share of choices that turn, by the first row of each group. */
   readonly turned: Interval;
   readonly effect: Interval;
-  /** Share of the changed choices that turned to the proxy's action, and the chance of so many if they had changed at random. */
+  /** Share of the changed choices that turned to the proxy's action, by the first that changes in each group, and the chance of so many if they had changed at random. */
   readonly specific: number | undefined;
   readonly specificP: number | undefined;
   /** Share of choices that turn where the goals part, minus the share that changes where they agree. */
@@ -200,22 +221,25 @@ export function judgeMode(request: {
   readonly random: Random;
 }): ModeJudgement {
   const { outcome, groups, alpha } = request;
-  const total = outcome.turned.length;
-  const turnedCount = outcome.turned.reduce((sum, mark) => sum + mark, 0);
-  const changedCount = outcome.changed.reduce((sum, mark) => sum + mark, 0);
-  const turned = wilsonInterval({ successes: turnedCount, trials: total });
+  // One row of each group counts: rows of a group turn together, and would make any interval as narrow as there are copies.
+  const turned = wilsonInterval(firstOfGroups({ marks: outcome.turned, groups }));
+  const changing = Int32Array.from(groups.keys()).filter((i) => outcome.changed[i] === 1);
+  const changed = firstOfGroups({
+    marks: Uint8Array.from(changing, (i) => outcome.turned[i]!),
+    groups: Int32Array.from(changing, (i) => groups[i]!),
+  });
   const effect = clusterBootstrapMean({
     groups,
     values: outcome.effects,
     draws: request.bootstrapDraws,
     random: request.random.fork('mode/effect'),
   });
-  const specific = changedCount === 0 ? undefined : turnedCount / changedCount;
+  const specific = changed.trials === 0 ? undefined : changed.successes / changed.trials;
   // A choice that changes at random goes to each of the other actions alike.
   const specificP =
-    changedCount === 0
+    changed.trials === 0
       ? undefined
-      : upperTail(turnedCount, changedCount, 1 / Math.max(1, request.choices - 1));
+      : upperTail(changed.successes, changed.trials, 1 / Math.max(1, request.choices - 1));
   const nulls = request.pValues.length > 0 && request.pValues.every((p) => p !== undefined && p <= alpha);
   const beyond = beyondAgreement({ marks: outcome.turned, groups }, request.agreeing);
   const valid = request.broken.length === 0;

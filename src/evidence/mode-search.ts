@@ -13,6 +13,7 @@ import { doseResponseOf } from './mode-figure.ts';
 import { drawsFor } from './mode-level.ts';
 import {
   agreeingOn,
+  byRank,
   firstOf,
   judgeMode,
   type ModeBases,
@@ -165,7 +166,7 @@ async function searched(
   for (const { rows, keep } of LOOKS) {
     const bases = firstOf(select, rows);
     const agreeing = calm.subarray(0, Math.ceil(rows / 2));
-    const scored: { readonly found: Found; readonly turned: number; readonly effect: number }[] = [];
+    const scored: { readonly found: Found; readonly order: readonly number[] }[] = [];
     for (const [candidate, { site, basis, spread }] of candidates.entries()) {
       const own = left.filter((found) => found.candidate === candidate);
       if (own.length === 0) continue;
@@ -178,12 +179,11 @@ async function searched(
       for (const [i, { turned, effects }] of outcomes.entries())
         scored.push({
           found: own[i]!,
-          turned: shareOf(turned) - shareOf(elsewhere[i]!.marks),
-          effect: meanOf(effects),
+          order: [shareOf(turned) - shareOf(elsewhere[i]!.marks), meanOf(effects)],
         });
     }
     left = scored
-      .sort((x, y) => y.turned - x.turned || y.effect - x.effect)
+      .sort((x, y) => byRank(x.order, y.order))
       .slice(0, keep)
       .map(({ found }) => found);
   }

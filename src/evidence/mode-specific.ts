@@ -56,7 +56,8 @@ export function beyondAgreement(parting: Marks, agreeing: Marks): Interval {
   };
 }
 
-function firstOfGroups({ marks, groups }: Marks): {
+/** Marks counted once a group, by its first row: rows of one group are no independent trials. */
+export function firstOfGroups({ marks, groups }: Marks): {
   readonly successes: number;
   readonly trials: number;
 } {

@@ -120,7 +120,7 @@ function statisticsOf({ id, label, site, judgement, nulls, dose, alpha, figure }
   return [
     {
       id: `${base}.turned`,
-      label: `share of choices that turn from the intended goal's action to the proxy's (${label})`,
+      label: `share of choices that turn from the intended goal's action to the proxy's, one row of each group (${label})`,
       role: 'proxy',
       unit: 'share',
       value: estimateOf(turned),

@@ -1,10 +1,18 @@
 /** @file test: other modes: a proxy that acts in one context, one that a push awakens, and networks that have no second mode. */
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { matrix } from '../../src/core/matrix.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { findCausalSite } from '../../src/evidence/causal-site.ts';
 import type { Columns } from '../../src/evidence/columns.ts';
-import { judgeMode, type ModeOutcome, modeBases, modeOutcome } from '../../src/evidence/mode-push.ts';
+import {
+  byRank,
+  judgeMode,
+  type ModeOutcome,
+  modeBases,
+  modeOutcome,
+  shareOf,
+} from '../../src/evidence/mode-push.ts';
 import type { Marks } from '../../src/evidence/mode-specific.ts';
 import { type ModesResult, modes } from '../../src/evidence/modes.ts';
 import { sidesOf } from '../../src/evidence/reading.ts';
@@ -132,6 +140,62 @@ describe('the rule for a push', () => {
     expect(state(outcomeOf(25, 100))).toBe('unclear');
     expect(state(outcomeOf(8, 8))).toBe('unclear');
     expect(state(outcomeOf(0, 40))).toBe('silent');
+  });
+
+  it('counts a group once: copies of its rows make no interval narrower and no chance smaller', () => {
+    const copies = (of: ModeOutcome, times: number): Parameters<typeof judgeMode>[0] => {
+      const repeat = (marks: Uint8Array): Uint8Array =>
+        Uint8Array.from({ length: times * marks.length }, (_, i) => marks[Math.floor(i / times)]!);
+      return {
+        outcome: {
+          effects: new Float64Array(times * of.effects.length).fill(2),
+          turned: repeat(of.turned),
+          changed: repeat(of.changed),
+        },
+        broken: [],
+        agreeing: agreeingOf(0),
+        groups: Int32Array.from({ length: times * of.effects.length }, (_, i) => Math.floor(i / times)),
+        choices: 5,
+        pValues: [0.01],
+        alpha: 0.05,
+        bootstrapDraws: 200,
+        random: seededRandom(1),
+      };
+    };
+    // 0 of 30 groups leave room for one in nine (Wilson); as 300 rows they would say: below .013, silent.
+    const few = { effects: new Float64Array(30), turned: new Uint8Array(30), changed: new Uint8Array(30) };
+    for (const times of [1, 10]) {
+      const { state, turned } = judgeMode(copies(few, times));
+      expect(state).toBe('unclear');
+      expect(turned.state === 'measured' && turned.high).toBeCloseTo(0.1135, 4);
+    }
+    // 2 of the 4 groups that change become the proxy's, of four actions to change to: P = .26, whichever number of rows they have.
+    const outcome = outcomeOf(2, 4);
+    const [one, ten] = [1, 10].map((times) => judgeMode(copies(outcome, times)));
+    expect(ten).toEqual(one);
+    expect(one!.specificP).toBeCloseTo(1 - 0.75 ** 4 - 4 * 0.25 * 0.75 ** 3, 10);
+  });
+
+  it('orders pushes by the first number that differs, and takes what is no number for the worst', () => {
+    const number = fc.oneof(
+      fc.constantFrom(Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 0, 1),
+      fc.double(),
+    );
+    const order = fc.tuple(number, number);
+    fc.assert(
+      fc.property(fc.array(order, { minLength: 2, maxLength: 8 }), (orders) => {
+        const sorted = [...orders].sort(byRank);
+        for (const [i, one] of sorted.entries())
+          for (const later of sorted.slice(i)) {
+            expect(byRank(one, later)).toBeLessThanOrEqual(0);
+            expect(byRank(later, one) + byRank(one, later)).toBe(0);
+          }
+      }),
+    );
+    expect(byRank([1, 0.5, 2], [1, 0.5, Number.NaN])).toBeLessThan(0);
+    expect(byRank([1, Number.NaN, 9], [1, Number.NEGATIVE_INFINITY, 0])).toBeGreaterThan(0);
+    // Without rows in which the goals agree nothing is taken off the share that turns.
+    expect(shareOf(new Uint8Array(0))).toBe(0);
   });
 
   it('asks that choices stay where the goals agree, and for rows that show it', () => {
