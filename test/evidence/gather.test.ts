@@ -232,22 +232,6 @@ describe('data with a part missing', () => {
     }
   });
 
-  it('does not say so either of a proxy that is constant on the test side, and names the rung that could not tell', async () => {
-    const test = new Set(run.columns.split.test.rows);
-    const proxy = run.columns.labels.proxy!;
-    const values = proxy.values.map((value, row) => (test.has(row) ? 0 : value));
-    const constant = {
-      ...run,
-      columns: { ...run.columns, labels: { ...run.columns.labels, proxy: { ...proxy, values } } },
-    };
-    const { verdict } = await climb(constant, WORLD, { twinCount });
-    expect(verdict).toMatchObject({ pursues: 'intended', proxy: 'undetermined' });
-    expect(verdict.claims.map(({ id }) => id)).not.toContain('claim.proxy.not-found');
-    const [first] = verdict.missing;
-    expect(first).toMatchObject({ rung: 'L1' });
-    expect(first!.why).toMatch(/fewer than two of its values occur on the test side/);
-  });
-
   it('abstains without counterfactuals', async () => {
     const evidence = await climb(run, WORLD, { causal: undefined, twinCount });
     expect(evidence.verdict).toMatchObject({ verdict: 'insufficient-evidence', pursues: 'undetermined' });
