@@ -65,15 +65,16 @@ function decisive(rung: RungResult): readonly Statistic[] {
 
 function decisiveNumber(statistic: Statistic): Html {
   const { label, value, unit, interval, role, criterion, state } = statistic;
-  const strongest = headlineNull(statistic.nulls);
+  const deciding = statistic.nulls.filter(({ decides }) => decides !== false);
+  const strongest = headlineNull(deciding);
   return html`<div class="decisive"><p class="decisive-number"><span class="state-${state}">${stateShape(state)}<span class="visually-hidden">${STATES[state]}</span></span>${role !== undefined && html`<span class="decisive-role">${ROLE_NAMES[role]}</span>`}<strong>${
     value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'
-  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit)}</span>`}</p>${role === undefined && html`<p class="statistic-label">${outside(label)}</p>`}${statisticStrip(statistic)}<p class="small">${
+  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit)}</span>`}</p>${role === undefined && html`<p class="statistic-label">${outside(label)}</p>`}${statisticStrip({ ...statistic, nulls: deciding })}<p class="small">${
     value.state === 'undefined' && html`${outside(value.reason)}. `
   }${strongest !== undefined && html`Null ${nullSpan(strongest, statistic)}${strongest.pValue.state === 'measured' && html`, ${pText(strongest.pValue)}`}. `}<span class="criterion">Asked: ${outside(criterion)}.</span></p></div>`;
 }
 
-/** The null that leaves the least room: the largest p, or the widest band where none was tested. */
+/** Of the nulls that the rule asks, the one that leaves the least room: the largest p, or the widest band where none was tested. */
 function headlineNull(nulls: readonly NullComparison[]): NullComparison | undefined {
   const rank = ({ pValue, high }: NullComparison): number =>
     pValue.state === 'measured'
@@ -112,7 +113,7 @@ ${
   nulls.length > 0 &&
   html`<ul class="nulls">${nulls.map(
     (comparison) =>
-      html`<li>Null: ${outside(comparison.label)}; ${comparison.draws} draws, mean ${measuredText(comparison.mean, unit)}, 95\u202f% ${nullSpan(comparison, statistic)}${comparison.pValue.state === 'measured' && html`, ${pText(comparison.pValue)}`}</li>`,
+      html`<li>${comparison.decides === false ? 'Null, for information' : 'Null'}: ${outside(comparison.label)}; ${comparison.draws} draws, mean ${measuredText(comparison.mean, unit)}, 95\u202f% ${nullSpan(comparison, statistic)}${comparison.pValue.state === 'measured' && html`, ${pText(comparison.pValue)}`}</li>`,
   )}</ul>`
 }</div>`;
 }
