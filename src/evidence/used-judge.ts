@@ -182,6 +182,16 @@ export function judgeUse(request: JudgeRequest): {
       criterion: `near zero when its upper ${100 * (1 - alpha)} % bound lies below ${margin.toFixed(2)} nats: ${totalZero === undefined ? 'undefined' : totalZero ? 'it does' : 'it does not'}`,
     },
     {
+      id: `L5.${goal}.margin`,
+      label: `largest effect of the ${goal} goal that counts as none`,
+      role: goal,
+      unit: 'nats',
+      value: measured(margin),
+      nulls: [],
+      state: 'reported',
+      criterion: `the larger of ${CRITERIA.equivalenceNats} nats and ${CRITERIA.equivalenceShare} of the total effect of the other goal`,
+    },
+    {
       id: `L5.${goal}.effect`,
       label: `effect of exchanging the ${goal} goal at the site, whole vector`,
       role: goal,
