@@ -56,8 +56,8 @@ describe('the null of a headline', () => {
     const [headline, details] = page.slice(page.indexOf('id="rung-L7"')).split('<details');
     expect(headline).toContain('0.025');
     expect(headline).not.toContain('0.150');
-    expect(details).toContain('Null, for information: null anywhere');
-    expect(details).toContain('Null: null outside');
+    expect(details).toContain('Null, for information: <bdi>null anywhere');
+    expect(details).toContain('Null: <bdi>null outside');
   });
 
   test('is spanned by its central 95 %, or told by its mean', () => {
