@@ -1,4 +1,4 @@
-/** @file index: the door for scripts; everything the command line does is one of these functions. */
+/** @file index: the door for scripts: the stages of an audit and their parts as functions; folders of runs and serving pages are the command line's. */
 
 export type { Environment, ReachedGoal } from './behavior/environment.ts';
 export { type RollOut, rollOut } from './behavior/roll-out.ts';

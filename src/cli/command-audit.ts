@@ -5,7 +5,7 @@ import { openPage } from './open-page.ts';
 import { exitCodeOf, printOutcome } from './outcome.ts';
 import { checkRunName, mustTakeRun, REPORTS_FOLDER } from './run-folder.ts';
 import { settingsArguments } from './settings-options.ts';
-import { experimentFrom, nameFromModel, type TwoFiles } from './two-file-experiment.ts';
+import { experimentFrom, nameFromFiles, type TwoFiles } from './two-file-experiment.ts';
 import { quoted, shownPath } from './words.ts';
 
 export type AuditOptions = TwoFiles & {
@@ -17,7 +17,7 @@ export type AuditOptions = TwoFiles & {
 /** Prints one outcome. Throws `BAD_SETTING`, and what the pipeline throws about the model and the data. */
 export async function auditCommand(options: AuditOptions, context: CommandContext): Promise<ExitCode> {
   const { workingFolder } = context;
-  const name = checkRunName(options.name ?? nameFromModel(options.model, workingFolder));
+  const name = checkRunName(options.name ?? nameFromFiles(options, workingFolder));
   const folder = path.resolve(workingFolder, options.out ?? path.join(REPORTS_FOLDER, name));
   await mustTakeRun(folder);
   const experiment = await experimentFrom(options, workingFolder);

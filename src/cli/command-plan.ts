@@ -7,7 +7,7 @@ import type { Reach } from '../pipeline/plan-sight.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { findExperiments, loadExperiment, placedInExperiment } from './experiment-files.ts';
 import { type SettingsOptions, settingsFrom } from './settings-options.ts';
-import { experimentFrom, nameFromModel } from './two-file-experiment.ts';
+import { experimentFrom, nameFromFiles } from './two-file-experiment.ts';
 import { byteText, counted, durationText, numberText, table } from './words.ts';
 
 export type PlanOptions = SettingsOptions & {
@@ -42,7 +42,7 @@ async function declared(
   }
   if (experiment === undefined && model !== undefined && data !== undefined) {
     return {
-      name: nameFromModel(model, workingFolder),
+      name: nameFromFiles({ model, data }, workingFolder),
       experiment: await experimentFrom({ model, data, seed, set }, workingFolder),
     };
   }

@@ -119,7 +119,7 @@ Results go to stdout, progress and errors to stderr.`,
   ])
     .requiredOption('--model <file>', 'an ONNX file')
     .requiredOption('--data <file>', 'a data file (one JSON object per line)')
-    .option('--name <name>', "the run's name (default: made from the model's path)")
+    .option('--name <name>', "the run's name (default: made from the paths of model and data)")
     .option('--out <folder>', 'folder of the run (default: reports/NAME)')
     .option('--seed <number>', 'seed of every random choice', wholeNumber)
     .option('--set <key=value>', 'one setting, e.g. twins=99 (may be repeated)', collected)

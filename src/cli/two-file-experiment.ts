@@ -30,18 +30,33 @@ export async function experimentFrom(options: TwoFiles, workingFolder: string): 
   });
 }
 
-/** `audit-grid-proxy` for `models/grid/proxy/model.onnx`; outside the working folder the file name alone, since folders
- *  may hold a user's name. */
-export function nameFromModel(model: string, workingFolder: string): string {
-  const shown = shownPath(model, workingFolder);
-  const parts = (path.isAbsolute(shown) ? path.basename(shown) : shown).replace(/\.onnx$/, '').split('/');
+/** Names of data files that tell nothing beside the model's. */
+const PLAIN_DATA = ['data', 'examples'];
+
+/**
+ * `audit-grid-proxy-boards` for `models/grid/proxy/model.onnx` and `boards.jsonl`, so that audits of one model with two data files lie beside
+ * each other; `audit-grid-proxy` for `examples.jsonl` or `data.jsonl`. Outside the working folder the file name alone, since folders may
+ * hold a user's name.
+ */
+export function nameFromFiles(
+  { model, data }: { readonly model: string; readonly data: string },
+  workingFolder: string,
+): string {
+  const parts = partsOf(model, workingFolder, /\.onnx$/);
   if (parts.length > 1 && parts[0] === 'models') parts.shift();
   if (parts.length > 1 && parts.at(-1) === 'model') parts.pop();
-  const name = parts
+  const beside = partsOf(data, workingFolder, /\.(jsonl|ndjson|json)$/);
+  if (beside.length === 1 && PLAIN_DATA.includes(beside[0]!)) beside.pop();
+  const name = [...parts, ...beside]
     .join('-')
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '');
   return `audit-${name}`.slice(0, 100);
+}
+
+function partsOf(file: string, workingFolder: string, ending: RegExp): string[] {
+  const shown = shownPath(file, workingFolder);
+  return (path.isAbsolute(shown) ? path.basename(shown) : shown).replace(ending, '').split('/');
 }
 
 /** The data file's own title; undefined when its first line is not what it should be, which the reader then explains. */

@@ -64,8 +64,11 @@ export function dormantStatistics(
         ? intervalPart(shifted(interval, against.difference.value - interval.estimate))
         : {}),
       nulls: [against.comparison],
-      state: stateOf(against.beyond),
-      criterion: `p at most ${request.alpha} among the twins${against.decides ? '' : ', for which these are too few'}`,
+      state: own === undefined ? 'reported' : stateOf(against.beyond),
+      criterion:
+        own === undefined
+          ? 'not judged: no probe of both variables, or no row that behaves as intended'
+          : `p at most ${request.alpha} among the twins${against.decides ? '' : ', for which these are too few'}`,
       ...site,
     },
   ];

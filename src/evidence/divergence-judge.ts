@@ -7,7 +7,13 @@ import type { Columns, Site } from './columns.ts';
 import { dormantStatistics } from './divergence-dormant.ts';
 import { flipStatistics } from './divergence-flip.ts';
 import { heldScore, namedScore, type Score } from './divergence-readings.ts';
-import { hardlyAny, type SilentRows, silentRows, silentStatistics } from './divergence-silent.ts';
+import {
+  hardlyAny,
+  type SilentRows,
+  type SilentStatistics,
+  silentRows,
+  silentStatistics,
+} from './divergence-silent.ts';
 import type { CalibrationTable } from './figures.ts';
 import type { Activations, NetworkReading, Sides } from './reading.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
@@ -102,7 +108,7 @@ export async function judgeDivergence(request: DivergenceRequest): Promise<Diver
     const found = judged.found === true && !hasSide(request.side) ? undefined : judged.found;
     rows.set(NAMED.id, silent);
     findings.push(found);
-    statistics.push(...capped(judged.statistics, found, 'and L4 takes a side'));
+    statistics.push(...capped(judged, found, 'L4 takes a side'));
   }
   if (held !== undefined) {
     const silent = silentRows(request, held, { name: HELD.id, floor: Number.NEGATIVE_INFINITY });
@@ -114,7 +120,7 @@ export async function judgeDivergence(request: DivergenceRequest): Promise<Diver
     rows.set(HELD.id, silent);
     findings.push(found);
     statistics.push(
-      ...capped(judged.statistics, found, 'and beyond the twins, and present by L1 to L3'),
+      ...capped(judged, found, 'the proxy lies beyond the twins, and is present by L1 to L3'),
       ...dormant.statistics,
     );
   }
@@ -146,14 +152,19 @@ function rungState(found: boolean): RungState {
   return found ? 'passed' : 'failed';
 }
 
-/** The first statistic takes the state that the whole rule gives it. */
-function capped(statistics: readonly Statistic[], found: boolean | undefined, more: string): Statistic[] {
+/** The first statistic takes the state that the whole rule gives it, where it was judged. */
+function capped(
+  { statistics, judged }: SilentStatistics,
+  found: boolean | undefined,
+  more: string,
+): readonly Statistic[] {
+  if (!judged) return statistics;
   return statistics.map((statistic, i) =>
     i === 0
       ? {
           ...statistic,
           state: statistic.value.state === 'undefined' ? 'undefined' : stateOf(found),
-          criterion: `${statistic.criterion}; ${more}`,
+          criterion: `${statistic.criterion}; found only where ${more}`,
         }
       : statistic,
   );
@@ -163,7 +174,7 @@ function summaryOf(found: boolean | undefined, rows: ReadonlyMap<string, SilentR
   const all = [...rows.values()];
   if (found === false && all.every(hardlyAny)) {
     const { scored, decisions } = all[0]!;
-    return `${scored.length} of ${decisions.length} test rows in which the goals part behave as intended, so hardly any can be silent.`;
+    return `${scored.length} of ${decisions.length} test rows in which the goals part behave as intended, so hardly any can be silent: none found, and none looked for further.`;
   }
   const said = [...rows].map(([id, { silent, scored, control, threshold }]) => {
     const what = id === NAMED.id ? 'read as the proxy' : "hold the proxy's value";

@@ -84,6 +84,8 @@ export type SilentStatistics = {
   readonly statistics: readonly Statistic[];
   /** More silent rows than chance explains; undefined when it cannot be told. */
   readonly found: boolean | undefined;
+  /** False where no rule was asked: too few rows could be silent, or there is no threshold. */
+  readonly judged: boolean;
 };
 
 /**
@@ -185,6 +187,7 @@ export function silentStatistics(
   const recordedAmong = threshold.state === 'undefined' ? {} : intervalPart(among);
   return {
     found,
+    judged: !few && threshold.state === 'measured',
     statistics: [
       {
         id: `L8.${named.id}`,
@@ -193,7 +196,7 @@ export function silentStatistics(
         value: share(total, decisions.length, 'the goals never part on the test side'),
         ...recorded,
         nulls,
-        state: stateOf(found),
+        state: few ? 'reported' : stateOf(found),
         criterion: criterionOf(threshold, alpha, few),
         site,
       },
@@ -214,8 +217,8 @@ export function silentStatistics(
 
 function criterionOf(threshold: Threshold, alpha: number, few: boolean): string {
   if (few)
-    return `at most ${inWords(CRITERIA.silentFalsePositiveRate, 'share')} of the decision states behave as intended, so hardly any can be silent`;
-  if (threshold.state === 'undefined') return `needs a threshold: ${threshold.reason}`;
+    return `not judged: at most ${inWords(CRITERIA.silentFalsePositiveRate, 'share')} of the decision states behave as intended, so hardly any can be silent`;
+  if (threshold.state === 'undefined') return `not judged: no threshold (${threshold.reason})`;
   return (
     `score above ${threshold.threshold.toFixed(2)} nats, which at most ${threshold.above} of ${threshold.negatives} held-out negatives exceed ` +
     `(rate at most ${inWords(threshold.rateAtMost, 'share')}); p at most ${alpha} against that rate and against the irrelevant variable`

@@ -15,7 +15,7 @@ import type { Interval } from './resample-interval.ts';
 import { canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
 import { swapTest } from './resample-swap.ts';
 import type { NullComparison, RungState, Statistic } from './rung.ts';
-import { estimateOf, intervalNull, intervalPart, inWords, nullOf, stateOf } from './statistic.ts';
+import { estimateOf, intervalNull, intervalPart, inWords, nullOf, shownOnly, stateOf } from './statistic.ts';
 
 export type ErasureJudgement = {
   readonly columns: Columns;
@@ -144,6 +144,12 @@ export function judgeErasure(request: ErasureJudgement): {
   readonly statistics: Statistic[];
   readonly fall: Interval;
   readonly nulls: readonly NullComparison[];
+  /** What a fresh probe still reads after the erasure, and whether that is little enough. */
+  readonly left: {
+    readonly value: Measured;
+    readonly chance: number;
+    readonly complete: boolean | undefined;
+  };
 } {
   const { columns, sides, goal, erasure, alpha, bootstrapDraws, permutations, site } = request;
   const rows = sides.decisions;
@@ -154,8 +160,11 @@ export function judgeErasure(request: ErasureJudgement): {
   const values = fallOf(columns, sides, goal, erasure);
   const fall = boot(values, 'fall');
   const beyondMargin = fall.state === 'measured' ? fall.low > CRITERIA.equivalenceNats : undefined;
+  const nothingBeside = request.irrelevant !== undefined && erasesNothing(request.irrelevant);
   const beside =
-    request.irrelevant === undefined ? undefined : fallOf(columns, sides, goal, request.irrelevant);
+    request.irrelevant === undefined || nothingBeside
+      ? undefined
+      : fallOf(columns, sides, goal, request.irrelevant);
   const differences = beside === undefined ? undefined : values.map((value, i) => value - beside[i]!);
   const swap =
     differences?.every(Number.isFinite) === true
@@ -167,17 +176,21 @@ export function judgeErasure(request: ErasureJudgement): {
   const independent = new Set(groups).size;
   const checks = [
     independent >= CRITERIA.minCausalGroups ? beyondMargin : undefined,
-    irrelevantP === undefined || !canReject({ draws: permutations, alpha, alternative: 'greater' })
-      ? undefined
-      : irrelevantP <= alpha,
+    // An eraser that found nothing changes nothing: as a null it would ask no more than the margin does.
+    ...(nothingBeside
+      ? []
+      : [
+          irrelevantP === undefined || !canReject({ draws: permutations, alpha, alternative: 'greater' })
+            ? undefined
+            : irrelevantP <= alpha,
+        ]),
     outside.beats,
   ];
   const needed = checks.includes(false) ? false : checks.includes(undefined) ? undefined : true;
   const ranks = erasure.ranks.join(', ');
   const nulls = [
-    intervalNull(
-      'irrelevant-erased',
-      `the irrelevant variable erased instead${request.irrelevant === undefined ? '' : `, ranks ${request.irrelevant.ranks.join(', ')}`}; p by swapping the two within groups`,
+    irrelevantErased(
+      request.irrelevant,
       beside === undefined ? undefined : boot(beside, 'irrelevant'),
       irrelevantP,
     ),
@@ -187,11 +200,13 @@ export function judgeErasure(request: ErasureJudgement): {
       summariseNull(outside.draws),
       outside.pValue,
     ),
-    nullOf(
-      'random-anywhere',
-      "the same anywhere; such a draw takes out part of the goal's own directions at every hook",
-      summariseNull(anywhere.draws),
-      anywhere.pValue,
+    shownOnly(
+      nullOf(
+        'random-anywhere',
+        "the same anywhere; such a draw takes out part of the goal's own directions at every hook",
+        summariseNull(anywhere.draws),
+        anywhere.pValue,
+      ),
     ),
   ];
   const left = leftOver(columns, sides, erasure);
@@ -222,7 +237,7 @@ export function judgeErasure(request: ErasureJudgement): {
       ...intervalPart(fall),
       nulls,
       state: stateOf(needed),
-      criterion: `interval above ${CRITERIA.equivalenceNats} nats, p at most ${alpha} against the irrelevant variable and against random erasers outside the goal's directions, over at least ${CRITERIA.minCausalGroups} groups (${independent})`,
+      criterion: `interval above ${CRITERIA.equivalenceNats} nats, p at most ${alpha} against ${nothingBeside ? '' : 'the irrelevant variable and against '}random erasers outside the goal's directions${nothingBeside ? ' (of the irrelevant variable there is nothing to erase)' : ''}, over at least ${CRITERIA.minCausalGroups} groups (${independent})`,
       ...at,
     },
     {
@@ -275,7 +290,37 @@ export function judgeErasure(request: ErasureJudgement): {
   ];
   const state: RungState =
     needed === true ? 'passed' : needed === false && complete === true ? 'failed' : 'undefined';
-  return { state, statistics, fall, nulls };
+  return { state, statistics, fall, nulls, left: { value: left.value, chance: left.chance, complete } };
+}
+
+/** True when permuted labels reached as far as the variable at every hook, so that its eraser leaves the states as they are. */
+export function erasesNothing({ ranks }: Erasure): boolean {
+  return ranks.every((rank) => rank === 0);
+}
+
+/** The fall when the irrelevant variable is erased instead; no null where there is nothing of it to erase. */
+export function irrelevantErased(
+  irrelevant: Erasure | undefined,
+  fall: Interval | undefined,
+  pValue: number | undefined,
+): NullComparison {
+  const what = 'the irrelevant variable erased instead';
+  const ranks = irrelevant === undefined ? '' : `, ranks ${irrelevant.ranks.join(', ')}`;
+  if (irrelevant === undefined || !erasesNothing(irrelevant))
+    return intervalNull(
+      'irrelevant-erased',
+      `${what}${ranks}${pValue === undefined ? '' : '; p by swapping the two within groups'}`,
+      fall,
+      pValue,
+    );
+  const none = undefinedBecause('nothing of it to erase');
+  return shownOnly({
+    ...intervalNull('irrelevant-erased', `${what}${ranks}: nothing of it to erase`, undefined, undefined),
+    mean: none,
+    low: none,
+    high: none,
+    pValue: none,
+  });
 }
 
 /** One mean fall against those of random erasers; draws that are not numbers count against it. */

@@ -214,7 +214,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     { ...l2, statistics: [...l2.statistics, ...lengths] },
     l3,
     l4.rung,
-    l5.rung,
+    { ...l5.rung, statistics: [...l5.rung.statistics, ...mode.contexts] },
     { ...l6.rung, statistics: [...l6.rung.statistics, ...mode.statistics] },
     l7.rung,
     l8.rung,
@@ -248,7 +248,11 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     leaks: beside.leaks,
     testReads: testReads(rungs, [
       { rung: 'L5', what: 'marks of the interchange figures', marks: interchange.length + elsewhere.length },
-      { rung: 'L5', what: 'effects within contexts and nuisance values', marks: mode.strata.length },
+      {
+        rung: 'L5',
+        what: 'effects within nuisance values',
+        marks: mode.strata.filter(({ kind }) => kind === 'nuisance').length,
+      },
       {
         rung: 'L6',
         what: 'doses of the steering figures',

@@ -10,6 +10,7 @@ import { CRITERIA } from './criteria.ts';
 import type { DoseResponse, StratumEffect } from './figures.ts';
 import { contextModes, type ModeResult } from './mode-context.ts';
 import { searchMode } from './mode-search.ts';
+import { actsInOneContext, contextStatistics } from './mode-strata.ts';
 import { triggerMode } from './mode-trigger.ts';
 import type { Goal, Sides } from './reading.ts';
 import type { Statistic } from './rung.ts';
@@ -35,7 +36,10 @@ export type ModesRequest = {
 
 export type ModesResult = {
   readonly finding: ModeFinding;
+  /** Of pushes and searches, for L6. */
   readonly statistics: readonly Statistic[];
+  /** Of the contexts of the data, for L5. */
+  readonly contexts: readonly Statistic[];
   readonly doses: readonly DoseResponse[];
   readonly strata: readonly StratumEffect[];
 };
@@ -43,16 +47,22 @@ export type ModesResult = {
 /** Contexts that the data show first, then pushes towards contexts that only some rows show, then a search without any. */
 export async function modes(request: ModesRequest): Promise<ModesResult> {
   const { inputs, where } = request;
-  const nothing = { statistics: [], doses: [], strata: [] };
+  const nothing = { statistics: [], contexts: [], doses: [], strata: [] };
   if (inputs === undefined || where === undefined || inputs.test.bases.length === 0)
     return { ...nothing, finding: { state: 'not-run', how: undefined } };
   const known = { ...request, inputs, where };
   const strata = await strataEffects({ ...known, random: request.random.fork('strata') });
-  if (actsInOneContext(strata))
-    return { ...nothing, strata, finding: { state: 'acts-elsewhere', how: 'context' } };
+  const pair = actsInOneContext(strata);
+  const beside = { strata, contexts: contextStatistics(strata, pair) };
+  if (pair !== undefined)
+    return {
+      ...nothing,
+      ...beside,
+      finding: { state: 'acts-elsewhere', how: 'context', contexts: pair },
+    };
   // Where the proxy acts already, or the intended goal does not, there is no other mode to look for.
   if (request.use.intended !== 'used' || request.use.proxy === 'used')
-    return { ...nothing, strata, finding: { state: 'not-run', how: undefined } };
+    return { ...nothing, ...beside, finding: { state: 'not-run', how: undefined } };
   const contexts = await contextModes({ ...known, random: request.random.fork('contexts') });
   const acting = contexts.some(({ judgement }) => judgement.state === 'acts-elsewhere');
   const trigger = acting
@@ -64,32 +74,11 @@ export async function modes(request: ModesRequest): Promise<ModesResult> {
       : await searchMode({ ...known, random: request.random.fork('search') });
   const tried = [...contexts, trigger, search].filter((one) => one !== undefined);
   return {
-    strata,
+    ...beside,
     statistics: tried.flatMap(statisticsOf),
     doses: tried.flatMap(({ figure }) => (figure === undefined ? [] : [figure])),
     finding: findingOf(contexts, search, trigger),
   };
-}
-
-/**
- * In one value of a context the intended goal leads, in another the proxy does. The proxy's share of the two effects tells, with its
- * interval: an effect on the odds between two actions that are both next to impossible is real, and means nothing for what is done.
- */
-function actsInOneContext(strata: readonly StratumEffect[]): boolean {
-  const contexts = strata.filter(({ kind }) => kind === 'context');
-  return contexts.some(
-    (here) =>
-      here.use.intended === 'used' &&
-      here.proxyWeightInterval !== undefined &&
-      here.proxyWeightInterval.high < CRITERIA.modeWeightHere &&
-      contexts.some(
-        (there) =>
-          there.variable === here.variable &&
-          there.use.proxy === 'used' &&
-          there.proxyWeightInterval !== undefined &&
-          there.proxyWeightInterval.low > CRITERIA.modeWeightThere,
-      ),
-  );
 }
 
 function findingOf(

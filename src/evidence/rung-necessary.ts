@@ -1,4 +1,5 @@
 /** @file evidence: L7, does the choice fail when the goal is erased linearly from one hook on; supports a verdict and decides none. */
+import { measured } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { type CausalInputs, mean } from './causal-side.ts';
@@ -7,7 +8,9 @@ import { type Columns, denseGroups, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
 import {
   type ErasureJudgement,
+  erasesNothing,
   fallOf,
+  irrelevantErased,
   judgeErasure,
   leftOver,
   othersLost,
@@ -26,7 +29,7 @@ import type { ErasurePoint } from './figures.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
 import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
 import type { NullComparison, RungResult, RungState, Statistic } from './rung.ts';
-import { bestState, estimateOf, intervalNull, intervalPart, spoken } from './statistic.ts';
+import { bestState, estimateOf, intervalPart, shownOnly, spoken } from './statistic.ts';
 
 export type NecessaryRequest = {
   readonly columns: Columns;
@@ -56,7 +59,7 @@ const BASE = {
   id: 'L7' as const,
   title: 'Necessary',
   question:
-    'Does the choice stop serving a goal when that goal is erased from the activations, there and at every later hook?',
+    'Does the choice stop serving a goal when what a linear eraser finds of it is erased from the activations, there and at every later hook?',
 };
 const SUPPORT =
   'Supporting only: it decides no verdict, since a goal that is also held elsewhere survives its erasure.';
@@ -115,7 +118,7 @@ export async function necessary(request: NecessaryRequest): Promise<NecessaryRes
       statistics.push(...judged.statistics);
       byRole[goal] = judged.state;
       said.push(
-        `${goal} ${spoken({ value: estimateOf(judged.fall), unit: 'nats' })} from ${siteName(site)} on`,
+        `${goal} ${spoken({ value: estimateOf(judged.fall), unit: 'nats' })} from ${siteName(site)} on${stillRead(judged.left)}`,
       );
     }
   }
@@ -133,6 +136,13 @@ export async function necessary(request: NecessaryRequest): Promise<NecessaryRes
 
 const DEFAULT_PERMUTATIONS = 999;
 
+/** A fall says less, and an absent one nothing, where a fresh probe still reads the goal. */
+function stillRead({ value, chance, complete }: ReturnType<typeof judgeErasure>['left']): string {
+  return complete === false
+    ? ` (incomplete: ${spoken({ value, unit: 'accuracy' })} still read, chance ${spoken({ value: measured(chance), unit: 'accuracy' })})`
+    : '';
+}
+
 /** Mean falls under random erasers, on the first decision states, and the goal's own on the same rows. */
 async function randomFalls(
   base: ErasureRequest,
@@ -147,7 +157,7 @@ async function randomFalls(
   const draws = Math.min(CRITERIA.erasureDraws, limit);
   if (draws === 0) return { observed, draws: new Float64Array(0) };
   // Nothing was erased, so erasing as much at random changes nothing either.
-  if (erasure.ranks.every((rank) => rank === 0)) return { observed, draws: new Float64Array(draws) };
+  if (erasesNothing(erasure)) return { observed, draws: new Float64Array(draws) };
   const before = mean(plainLog(columns, goal, rows));
   const logs = await eraseAtRandom({ ...base, erasure, kind, draws, decisions: rows });
   return {
@@ -184,11 +194,12 @@ function pointOf(
     effect: estimateOf(fall),
     ...intervalPart(fall),
     nulls: nulls ?? [
-      intervalNull(
-        'irrelevant-erased',
-        'the irrelevant variable erased instead',
-        irrelevant === undefined ? undefined : boot(irrelevant, 'irrelevant'),
-        undefined,
+      shownOnly(
+        irrelevantErased(
+          irrelevant,
+          irrelevant === undefined ? undefined : boot(irrelevant, 'irrelevant'),
+          undefined,
+        ),
       ),
     ],
     accuracyAfter: left.value,

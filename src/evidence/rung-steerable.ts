@@ -11,7 +11,7 @@ import { clusterBootstrapMean } from './resample-cluster-bootstrap.ts';
 import type { Interval } from './resample-interval.ts';
 import { summariseNull } from './resample-permutation.ts';
 import type { NullComparison, RungResult, RungState, Statistic } from './rung.ts';
-import { bestState, estimateOf, intervalPart, nullOf, spoken } from './statistic.ts';
+import { bestState, estimateOf, intervalPart, nullOf, shownOnly, spoken } from './statistic.ts';
 import { FAMILY_NAMES, judgeSteering } from './steering-judge.ts';
 import { type GoalSteering, measureSteering } from './steering-measure.ts';
 import type { Steers } from './verdict.ts';
@@ -121,11 +121,13 @@ function responseOf(
       random: request.random.fork(`steer/${goal}/${label}`),
     });
   const band = (values: Float64Array, family: DirectionFamily): NullComparison =>
-    nullOf(
-      family,
-      FAMILY_NAMES[family],
-      values.every(Number.isFinite) ? summariseNull(values) : undefined,
-      undefined,
+    shownOnly(
+      nullOf(
+        family,
+        FAMILY_NAMES[family],
+        values.every(Number.isFinite) ? summariseNull(values) : undefined,
+        undefined,
+      ),
     );
   return {
     id: `goal.${goal}`,

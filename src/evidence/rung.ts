@@ -27,6 +27,8 @@ export type NullComparison = {
   readonly high: Measured;
   /** (b + 1) / (M + 1) against this null; undefined where no test is made. */
   readonly pValue: Measured;
+  /** False where the rule does not ask this null: it is there for the reader. Absent in older records, which do not tell. */
+  readonly decides?: boolean;
 };
 
 /** `reported`: shown for the reader, decides nothing. */

@@ -32,6 +32,7 @@ export function nullOf(
     low: summary === undefined ? none : measured(summary.q025),
     high: summary === undefined ? none : measured(summary.q975),
     pValue: pValue === undefined ? undefinedBecause('no test against this null') : measured(pValue),
+    decides: true,
   };
 }
 
@@ -54,7 +55,13 @@ export function intervalNull(
     low: measuredNull === undefined ? none : measured(measuredNull.low),
     high: measuredNull === undefined ? none : measured(measuredNull.high),
     pValue: pValue === undefined ? undefinedBecause('no test against this null') : measured(pValue),
+    decides: true,
   };
+}
+
+/** The same null where no rule asks it. */
+export function shownOnly(comparison: NullComparison): NullComparison {
+  return { ...comparison, decides: false };
 }
 
 /** Three-way outcome of a rule: undefined when it cannot be evaluated. */

@@ -9,7 +9,7 @@ import { equivalenceTest } from './resample-equivalence.ts';
 import type { Interval } from './resample-interval.ts';
 import { canReject, type NullSummary, permutationPValue, summariseNull } from './resample-permutation.ts';
 import type { NullComparison, Statistic } from './rung.ts';
-import { estimateOf, intervalPart, inWords, nullOf, stateOf } from './statistic.ts';
+import { estimateOf, intervalPart, inWords, nullOf, shownOnly, stateOf } from './statistic.ts';
 import type { DoseEffects, GoalSteering } from './steering-measure.ts';
 import type { DrawEffects, FamilyEffects } from './steering-nulls.ts';
 import type { Steers } from './verdict.ts';
@@ -240,11 +240,13 @@ function comparisonsOf(
   const shown = against(plain[what], observed, alpha);
   return [
     nullOf(`${family}-elsewhere`, `${name}, without their part along the goal's own`, summary, pValue),
-    nullOf(
-      family,
-      `${name}, ${held}, which is too much for a null: shown, not decisive`,
-      shown.summary,
-      shown.pValue,
+    shownOnly(
+      nullOf(
+        family,
+        `${name}, ${held}, which is too much for a null: shown, not decisive`,
+        shown.summary,
+        shown.pValue,
+      ),
     ),
   ];
 }

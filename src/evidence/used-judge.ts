@@ -16,7 +16,7 @@ import type { Interval } from './resample-interval.ts';
 import { canReject, permutationPValue, summariseNull } from './resample-permutation.ts';
 import { swapTest } from './resample-swap.ts';
 import type { Statistic } from './rung.ts';
-import { estimateOf, intervalNull, intervalPart, nullOf, stateOf } from './statistic.ts';
+import { estimateOf, intervalNull, intervalPart, nullOf, shownOnly, stateOf } from './statistic.ts';
 import { judgeHeldOut } from './used-held-out.ts';
 import type { GoalEffect } from './used-measure.ts';
 import type { Use } from './verdict.ts';
@@ -152,6 +152,12 @@ export function judgeUse(request: JudgeRequest): {
         : totalZero === true && wholeZero === true
           ? 'unused'
           : 'unclear';
+  const randomSubspaces = nullOf(
+    'random-subspaces',
+    `random subspaces of the same rank, drawn with the covariance of the activations${effect.overlap === undefined ? '' : ` (overlap with the goal's own ${effect.overlap.toFixed(2)})`}`,
+    summariseNull(plain.draws),
+    plain.pValue,
+  );
   const statistics: Statistic[] = [
     {
       id: `L5.${goal}.total`,
@@ -174,6 +180,16 @@ export function judgeUse(request: JudgeRequest): {
       nulls: [],
       state: 'reported',
       criterion: `near zero when its upper ${100 * (1 - alpha)} % bound lies below ${margin.toFixed(2)} nats: ${totalZero === undefined ? 'undefined' : totalZero ? 'it does' : 'it does not'}`,
+    },
+    {
+      id: `L5.${goal}.margin`,
+      label: `largest effect of the ${goal} goal that counts as none`,
+      role: goal,
+      unit: 'nats',
+      value: measured(margin),
+      nulls: [],
+      state: 'reported',
+      criterion: `the larger of ${CRITERIA.equivalenceNats} nats and ${CRITERIA.equivalenceShare} of the total effect of the other goal`,
     },
     {
       id: `L5.${goal}.effect`,
@@ -224,12 +240,7 @@ export function judgeUse(request: JudgeRequest): {
               ),
             ]
           : []),
-        nullOf(
-          'random-subspaces',
-          `random subspaces of the same rank, drawn with the covariance of the activations${effect.overlap === undefined ? '' : ` (overlap with the goal's own ${effect.overlap.toFixed(2)})`}`,
-          summariseNull(plain.draws),
-          plain.pValue,
-        ),
+        dominated ? shownOnly(randomSubspaces) : randomSubspaces,
       ],
       state: stateOf(beatsRandom),
       criterion: dominated

@@ -12,6 +12,15 @@ export type ModeFinding = {
   readonly state: 'acts-elsewhere' | 'silent' | 'unclear' | 'not-run';
   /** `context`: in another context of the data; `mode-steering`: along the difference of two contexts; `search`: in no known context. */
   readonly how: 'context' | 'mode-steering' | 'search' | undefined;
+  /** Of `context`: where each goal leads. */
+  readonly contexts?: ContextPair;
+};
+
+/** Two values of a context variable of the data: the choice follows the intended goal at one and the proxy at the other. */
+export type ContextPair = {
+  readonly variable: string;
+  readonly intendedAt: string;
+  readonly proxyAt: string;
 };
 
 /** What the rungs found, reduced to what the verdict depends on. */
@@ -116,7 +125,7 @@ export function decide(findings: Findings): Decision {
   };
 }
 
-/** The intended goal here, the proxy in another mode. */
+/** The intended goal here, the proxy in another context of the data or in another mode. */
 function dormant(findings: Findings): Decision {
   return {
     verdict: 'proxy-dormant',

@@ -32,6 +32,10 @@ export const nullForm: z.ZodType<NullComparison> = exactly<NullComparison>()(
       low: measuredForm,
       high: measuredForm,
       pValue: measuredForm,
+      decides: z
+        .boolean()
+        .exactOptional()
+        .meta({ description: 'False where no rule asks this null; absent in older records.' }),
     })
     .meta({
       ...name('NullComparison'),

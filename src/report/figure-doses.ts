@@ -83,7 +83,7 @@ function doseFigure(id: string, title: string, responses: readonly DoseResponse[
         point.valid ? 'yes' : html`no: ${outside(point.broken.join('; '))}`,
       ]),
     }),
-    howToRead: html`A dose of 1 moves the activation by the whole distance between the means of two classes. Up: the preference moves towards the new action. Bands: central 95\u202f% of the widest family of null directions of equal length. Hollow marks are doses that carry the activations out of the range of unedited inputs; they decide nothing. A push costs certainty in whatever direction it goes: what counts is being above the band.`,
+    howToRead: html`A dose of 1 moves the activation by the whole distance between ${id === 'steering' ? 'the codes of two values of a goal, fitted by least squares together with those of the other goal' : 'the means of two contexts, or by one standard deviation along a searched direction'}. Up: the preference moves towards the new action. Bands: central 95\u202f% of the widest family of null directions of equal length. Hollow marks are doses that carry the activations out of the range of unedited inputs; they decide nothing. A push costs certainty in whatever direction it goes: what counts is being above the band.`,
   });
 }
 

@@ -1,13 +1,30 @@
 /** @file report: the small static pictures: state and role marks, and a number on its axis with interval and null. */
 import type { GoalRole } from '../core/data-set.ts';
-import type { NullComparison, RungState, Serves, Statistic, StatisticState } from '../record/parts.ts';
+import type {
+  NullComparison,
+  RungId,
+  RungState,
+  Serves,
+  Statistic,
+  StatisticState,
+} from '../record/parts.ts';
 import { inUnit, sharedDecimals, spanText, type Unit } from './format.ts';
 import { type Html, html } from './html.ts';
-import { STATES } from './words.ts';
+import { DIVERGENCE_STATES, STATES } from './words.ts';
 
 /** A state as shape, colour and word, so that none of the three is needed alone. */
-export function stateMark(state: RungState | StatisticState): Html {
-  return html`<span class="state state-${state}">${stateShape(state)}<span>${STATES[state]}</span></span>`;
+export function stateMark(state: RungState | StatisticState, rung?: RungId): Html {
+  const shown = shownState(state, rung);
+  return html`<span class="state state-${shown}">${stateShape(shown)}<span>${stateWord(state, rung)}</span></span>`;
+}
+
+export function stateWord(state: RungState | StatisticState, rung?: RungId): string {
+  return (rung === 'L8' ? DIVERGENCE_STATES : STATES)[state];
+}
+
+/** The colour and shape of a state: finding no hidden proxy is no failure. */
+export function shownState(state: RungState | StatisticState, rung?: RungId): RungState | StatisticState {
+  return rung === 'L8' && state === 'failed' ? 'reported' : state;
 }
 
 export function stateShape(state: RungState | StatisticState): Html {

@@ -26,18 +26,18 @@ export const METHOD: readonly MethodEntry[] = [
   },
   {
     rung: 'L5',
-    text: 'Activations are exchanged between inputs that differ in one variable (interchange interventions, Geiger et al. 2021), whole and within the subspace of its class means. Nulls: the irrelevant variable exchanged instead, random subspaces with the covariance of the activations, and sources with the same value.',
+    text: 'Activations are exchanged between inputs that differ in one variable (interchange interventions, Geiger et al. 2021), whole and within the subspace of its class means; in each context of the data apart, and on goal values held out of training where the data give them. Nulls: the irrelevant variable exchanged instead, random subspaces with the covariance of the activations (outside the goal\u2019s own where those hold it), and sources with the same value.',
   },
   {
     rung: 'L6',
-    text: 'Steering along the direction of class means, dose by dose, against directions of equal norm.',
+    text: 'Steering, dose by dose, along the difference of two codes of a goal; the codes of both goals are fitted together by least squares where the goals part. Held against four families of directions of equal length: random, random with the covariance of the activations, codes of permuted labels, codes of other variables. Another mode is looked for by pushes from one context to another, along directions without a context, and by single tokens.',
   },
   {
     rung: 'L7',
-    text: 'Linear erasure of the variable (LEACE, Belrose et al. 2023) against erasure of random subspaces; supporting evidence only.',
+    text: 'What a linear eraser (LEACE, Belrose et al. 2023), fitted on these rows, finds of a goal is erased at a hook and at all later ones, against random erasers of equal rank and the irrelevant variable erased; a fresh probe says how much is still read. Supporting evidence only.',
   },
   {
     rung: 'L8',
-    text: 'For each example the reading of its activations is set against what the model did; disagreement is counted with Wilson intervals.',
+    text: 'Among the test rows that behave as intended where the goals part, those whose activations name or hold the proxy are counted, above a threshold that the irrelevant variable sets on other rows. Null: the rate of false positives of that threshold (exact binomial over groups), and the irrelevant variable in the place of the proxy, swapped within groups; beyond that, L4, the twins and L1 to L3 must bear it out.',
   },
 ];

@@ -143,7 +143,7 @@ function method({ rungs }: RunRecord): Html {
   return html`${
     run.length > 0 &&
     html`<dl class="method">${run.map(({ rung, text }) => html`<div><dt>${rung}</dt><dd>${text}</dd></div>`)}</dl>`
-  }<p>Intervals are cluster bootstraps over groups or Wilson intervals, as each one says when pointed at. What is pursued is decided by L0 and L5 with L4 as a veto, the state of the proxy by L1 to L3 and L5. The thresholds are those under Settings.${
+  }<p>Intervals are cluster bootstraps over groups or Wilson intervals, as each one says when pointed at. What is pursued is decided by L0 and L5; L4, steering (L6) and L5 on held-out goal values can veto it. The state of the proxy is decided by L1 to L3, L5 and the search for other modes, in the contexts of the data and by pushes. L7 supports, and L8 is judged on its own. A verdict that names a goal is final only when steering confirmed it and held-out goal values showed it. The thresholds are those under Settings.${
     rest.length > 0 && ` Not run here: ${rest.map(({ rung }) => rung).join(', ')}.`
   } The verdict follows from the rungs by a fixed table and abstains by default; nobody types a conclusion.</p>`;
 }

@@ -12,7 +12,7 @@ export function behaviorSection({ record }: ReportView, scatter: Html | undefine
   return section({
     id: 'behavior',
     title: 'Internal against behavior',
-    lead: 'Rows are what the choice served, columns what the activations say. Off the diagonal the two disagree; the outlined cell behaves as intended while this reading, which is not calibrated, names the proxy.',
+    lead: 'Over the select and test rows of each set: rows are what the choice served, columns what the activations name. Where both goals recommend the choice it serves both, and where both have the value that is read it reads as both; only intended against proxy is a disagreement. The outlined cell behaves as intended while this reading, which is not calibrated, names the proxy.',
     body: html`${
       quadrants.length === 0
         ? html`<p>The record holds no such table: it needs decision states and a probe that reads both goals.</p>`
@@ -36,7 +36,7 @@ function quadrantTable(table: QuadrantTable): Html {
         table.cells.some((cell) => cell[side] === what && cell.count > 0),
     );
   const columns = shown('internal');
-  return html`<div class="quadrant"><div class="table-frame" tabindex="0" role="region" aria-label="Behavior by internal reading"><table class="quadrant-table"><caption>Set <strong>${outside(table.set)}</strong>, ${whole(table.total)} rows</caption>
+  return html`<div class="quadrant"><div class="table-frame" tabindex="0" role="region" aria-label="Behavior by internal reading"><table class="quadrant-table"><caption>Set <strong>${outside(table.set)}</strong>, ${whole(table.total)} select and test rows</caption>
 <thead><tr><td></td>${columns.map((what) => html`<th scope="col"><span class="axis-word">reads as</span> ${servesMark(what, SERVES[what])}</th>`)}</tr></thead>
 <tbody>${shown('behavior').map(
     (behavior) =>

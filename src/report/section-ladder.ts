@@ -1,24 +1,29 @@
 /** @file report: part 4, the evidence ladder: each rung with its numbers, nulls, criterion and outcome. */
-import type { NullComparison, RungResult, Statistic } from '../record/parts.ts';
-import { intervalText, measuredText, plain, pText, sharedDecimals, spanText } from './format.ts';
+import type { RungId, RungResult, Statistic } from '../record/parts.ts';
+import { intervalText, measuredText, plain, pText, sharedDecimals } from './format.ts';
 import { type Html, html, NOTHING, outside } from './html.ts';
-import { roleShape, stateMark, stateShape, statisticStrip } from './marks.ts';
+import { roleShape, shownState, stateMark, stateShape, stateWord, statisticStrip } from './marks.ts';
+import { decidingNulls, headlineNull, nullSpan } from './nulls.ts';
 import { type ReportView, section } from './view.ts';
-import { ROLE_NAMES, STATES } from './words.ts';
+import { ROLE_NAMES } from './words.ts';
 
 export function ladderSection(view: ReportView): Html {
   const { rungs, verdict } = view.record;
-  const counts = (['passed', 'failed', 'undefined', 'not-run'] as const)
-    .map((state) => ({ state, count: rungs.filter((rung) => rung.state === state).length }))
-    .filter(({ count }) => count > 0)
-    .map(({ state, count }) => `${count} ${STATES[state]}`);
+  const counts = new Map<string, number>();
+  for (const wanted of ['passed', 'failed', 'undefined', 'not-run'] as const)
+    for (const { id, state } of rungs)
+      if (state === wanted) {
+        const said = `${stateWord(state, id)}${id === 'L8' ? ' (L8)' : ''}`;
+        counts.set(said, (counts.get(said) ?? 0) + 1);
+      }
+  const outcomes = [...counts].map(([said, count]) => `${count} ${said}`);
   return section({
     id: 'ladder',
     title: 'The evidence ladder',
     lead:
       rungs.length === 0
         ? 'No rung was run.'
-        : html`Each rung asks another question, and holds its number against a null. ${counts.join(', ')}; the verdict stands on <a href="#rung-${verdict.grade}">${verdict.grade}</a>.`,
+        : html`Each rung asks another question, and holds its number against a null. ${outcomes.join(', ')}; the verdict stands on <a href="#rung-${verdict.grade}">${verdict.grade}</a>.`,
     body:
       rungs.length === 0
         ? NOTHING
@@ -34,9 +39,9 @@ function rungItem(view: ReportView, rung: RungResult): Html {
   });
   const deciding = decisive(rung);
   const { statistics } = rung;
-  return html`<li class="rung rung-${rung.state}${graded && ' rung-graded'}" id="rung-${rung.id}">
+  return html`<li class="rung rung-${shownState(rung.state, rung.id)}${graded && ' rung-graded'}" id="rung-${rung.id}">
 <div class="rung-rail"><span class="rung-badge">${rung.id}</span></div>
-<div class="rung-main"><h3>${outside(rung.title)} ${stateMark(rung.state)}${graded && html`<span class="chip chip-grade">grade</span>`}</h3>
+<div class="rung-main"><h3>${outside(rung.title)} ${stateMark(rung.state, rung.id)}${graded && html`<span class="chip chip-grade">grade</span>`}</h3>
 <p class="rung-question">${outside(rung.question)}</p><p class="rung-summary">${outside(rung.summary)}</p>${
     roles.length > 0 &&
     html`<ul class="rung-roles">${roles.map(
@@ -44,10 +49,10 @@ function rungItem(view: ReportView, rung: RungResult): Html {
         html`<li>${roleShape(role)}<span>${ROLE_NAMES[role]}</span>${stateMark(state)}</li>`,
     )}</ul>`
   }</div>
-<div class="rung-numbers">${deciding.map((statistic) => decisiveNumber(statistic))}</div>
+<div class="rung-numbers">${deciding.map((statistic) => decisiveNumber(statistic, rung.id))}</div>
 ${
   statistics.length > 0 &&
-  html`<details class="rung-details"><summary>${statistics.length === 1 ? 'Its statistic' : `All ${statistics.length} statistics`}</summary><div class="statistics">${statistics.map((statistic) => statisticRow(view, statistic))}</div></details>`
+  html`<details class="rung-details"><summary>${statistics.length === 1 ? 'Its statistic' : `All ${statistics.length} statistics`}</summary><div class="statistics">${statistics.map((statistic) => statisticRow(view, statistic, rung.id))}</div></details>`
 }</li>`;
 }
 
@@ -63,34 +68,15 @@ function decisive(rung: RungResult): readonly Statistic[] {
   return telling === undefined ? [] : [telling];
 }
 
-function decisiveNumber(statistic: Statistic): Html {
+function decisiveNumber(statistic: Statistic, rung: RungId): Html {
   const { label, value, unit, interval, role, criterion, state } = statistic;
   const decimals = sharedDecimals(value, interval, unit);
-  const strongest = headlineNull(statistic.nulls);
-  return html`<div class="decisive"><p class="decisive-number"><span class="state-${state}">${stateShape(state)}<span class="visually-hidden">${STATES[state]}</span></span>${role !== undefined && html`<span class="decisive-role">${ROLE_NAMES[role]}</span>`}<strong>${
+  const strongest = headlineNull(statistic);
+  return html`<div class="decisive"><p class="decisive-number"><span class="state-${shownState(state, rung)}">${stateShape(shownState(state, rung))}<span class="visually-hidden">${stateWord(state, rung)}</span></span>${role !== undefined && html`<span class="decisive-role">${ROLE_NAMES[role]}</span>`}<strong>${
     value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'
-  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit, decimals)}</span>`}</p>${role === undefined && html`<p class="statistic-label">${outside(label)}</p>`}${statisticStrip(statistic)}<p class="small">${
+  }</strong>${interval !== undefined && html` <span class="interval">${intervalText(interval, unit, decimals)}</span>`}</p>${role === undefined && html`<p class="statistic-label">${outside(label)}</p>`}${statisticStrip({ ...statistic, nulls: decidingNulls(statistic) })}<p class="small">${
     value.state === 'undefined' && html`${outside(value.reason)}. `
   }${strongest !== undefined && html`Null ${nullSpan(strongest, statistic)}${strongest.pValue.state === 'measured' && html`, ${pText(strongest.pValue)}`}. `}<span class="criterion">Asked: ${outside(criterion)}.</span></p></div>`;
-}
-
-/** The null that leaves the least room: the largest p, or the widest band where none was tested. */
-function headlineNull(nulls: readonly NullComparison[]): NullComparison | undefined {
-  const rank = ({ pValue, high }: NullComparison): number =>
-    pValue.state === 'measured'
-      ? pValue.value
-      : high.state === 'measured'
-        ? -1 / (1 + Math.abs(high.value))
-        : -2;
-  return [...nulls].sort((a, b) => rank(b) - rank(a))[0];
-}
-
-function nullSpan(comparison: NullComparison, { unit }: Statistic): string {
-  const { low, high, mean } = comparison;
-  if (low.state === 'measured' && high.state === 'measured') {
-    return spanText(low.value, high.value, unit);
-  }
-  return measuredText(mean, unit);
 }
 
 /** A log ratio is easier to grasp as the factor it stands for. */
@@ -101,7 +87,7 @@ function numberWithFactor({ value, interval, unit }: Statistic): string {
     : text;
 }
 
-function statisticRow(view: ReportView, statistic: Statistic): Html {
+function statisticRow(view: ReportView, statistic: Statistic, rung: RungId): Html {
   const { id, label, value, interval, unit, nulls, state, criterion, site, role } = statistic;
   const decimals = sharedDecimals(value, interval, unit);
   return html`<div class="statistic" id="${view.anchorOf.get(id)}" tabindex="-1">
@@ -109,12 +95,12 @@ function statisticRow(view: ReportView, statistic: Statistic): Html {
 <div class="statistic-number"><p><strong>${value.state === 'measured' ? numberWithFactor(statistic) : 'undefined'}</strong>${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, unit, decimals)}</span>`}</p>${statisticStrip(statistic)}${
     value.state === 'undefined' && html`<p class="small">${outside(value.reason)}</p>`
   }</div>
-<div class="statistic-outcome"><p>${stateMark(state)}</p><p class="small">${outside(criterion)}</p></div>
+<div class="statistic-outcome"><p>${stateMark(state, rung)}</p><p class="small">${outside(criterion)}</p></div>
 ${
   nulls.length > 0 &&
   html`<ul class="nulls">${nulls.map(
     (comparison) =>
-      html`<li>Null: ${outside(comparison.label)}; ${comparison.draws} draws, mean ${measuredText(comparison.mean, unit)}, 95\u202f% ${nullSpan(comparison, statistic)}${comparison.pValue.state === 'measured' && html`, ${pText(comparison.pValue)}`}</li>`,
+      html`<li>${comparison.decides === false ? 'Null, for information' : 'Null'}: ${outside(comparison.label)}; ${comparison.draws} draws, mean ${measuredText(comparison.mean, unit)}, 95\u202f% ${nullSpan(comparison, statistic)}${comparison.pValue.state === 'measured' && html`, ${pText(comparison.pValue)}`}</li>`,
   )}</ul>`
 }</div>`;
 }

@@ -4,6 +4,7 @@ import type { Verdict } from '../record/parts.ts';
 import { intervalText, inUnit, sharedDecimals, unitName } from './format.ts';
 import { type Html, html, NOTHING, outside } from './html.ts';
 import { type StripOptions, strip, stripDomain } from './marks.ts';
+import { headlineNull, nullSpan } from './nulls.ts';
 import { citation, type ReportView, section } from './view.ts';
 import { HEADLINES, PROXY_STATES, PURSUES, STRENGTHS } from './words.ts';
 
@@ -39,20 +40,35 @@ function strengths(view: ReportView): Html {
     const cited = view.statisticOf.get(strength.cites);
     const unit = known?.unit ?? cited?.unit ?? 'ratio';
     const role: GoalRole | undefined =
-      name === 'effectIntended' ? 'intended' : name === 'effectProxy' ? 'proxy' : undefined;
+      name === 'effectIntended' || name === 'pushIntended'
+        ? 'intended'
+        : name === 'effectProxy' || name === 'pushProxy'
+          ? 'proxy'
+          : undefined;
+    // A push moves the choice in any direction: the number means something beside its null alone.
+    const pushed = name === 'pushIntended' || name === 'pushProxy' ? cited : undefined;
+    const beside = pushed === undefined ? undefined : headlineNull(pushed);
     const options: StripOptions = {
       unit,
       value: strength.value.state === 'measured' ? strength.value.value : undefined,
       interval: strength.interval,
       role,
       domain: known?.domain,
+      ...(beside !== undefined && { nulls: [beside] }),
     };
-    return { name, strength, label: known?.label, order: Object.keys(STRENGTHS).indexOf(name), options };
+    return {
+      name,
+      strength,
+      beside,
+      label: known?.label,
+      order: Object.keys(STRENGTHS).indexOf(name),
+      options,
+    };
   });
   if (entries.length === 0) return NOTHING;
   const known = (order: number): number => (order < 0 ? Number.MAX_SAFE_INTEGER : order);
   entries.sort((a, b) => known(a.order) - known(b.order) || (a.name < b.name ? -1 : 1));
-  return html`<dl class="strengths">${entries.map(({ name, strength, label, options }) => {
+  return html`<dl class="strengths">${entries.map(({ name, strength, beside, label, options }) => {
     const sharing = entries.filter(
       (other) => other.options.unit === options.unit && other.options.domain === undefined,
     );
@@ -63,7 +79,7 @@ function strengths(view: ReportView): Html {
       value.state === 'measured'
         ? html`<strong>${inUnit(value.value, options.unit, decimals)}</strong>${unitName(options.unit)}`
         : html`<em>undefined: ${outside(value.reason)}</em>`
-    }${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, options.unit, decimals)}</span>`}</dd><dd class="strength-cite">${citation(view, strength.cites)}</dd></div>`;
+    }${interval !== undefined && html` <span class="interval" title="${interval.method}">${intervalText(interval, options.unit, decimals)}</span>`}${beside !== undefined && html` <span class="interval">null ${nullSpan(beside, { unit: options.unit })}</span>`}</dd><dd class="strength-cite">${citation(view, strength.cites)}</dd></div>`;
   })}</dl>`;
 }
 

@@ -39,22 +39,24 @@ export function strataTable(strata: readonly StratumEffect[]): Html {
 export function leakTable(leaks: readonly LeakReading[]): Html {
   return html`${
     leaks.length > 0 &&
-    html`<h3 id="leaks">What a careless split would add</h3>${readerTable({
-      caption: 'Accuracy with rows split at random, and with groups kept whole',
-      heads: [
-        { text: 'Variable' },
-        { text: 'Read at' },
-        { text: 'By row', number: true },
-        { text: 'By group', number: true },
-        { text: 'Difference', number: true },
-      ],
-      rows: leaks.map((leak) => [
-        ROLE_NAMES[leak.role],
-        html`<code>${leak.hook} @ ${String(leak.position)}</code>`,
-        measuredText(leak.rowSplit, 'accuracy'),
-        measuredText(leak.groupSplit, 'accuracy'),
-        measuredText(leak.difference, 'points'),
-      ]),
-    })}`
+    html`<h3 id="leaks">What a careless split would add</h3><p class="how">Mean accuracy over random splits of the come-apart rows, at the site of the contrast. By row: rows are dealt out singly, so that one group lies on both sides. By group: groups are kept whole, as everywhere else on this page. Above zero, rows of one group gave each other away.</p>${readerTable(
+      {
+        caption: 'Accuracy on come-apart rows split singly, and split by whole groups',
+        heads: [
+          { text: 'Variable' },
+          { text: 'Read at' },
+          { text: 'By row', number: true },
+          { text: 'By group', number: true },
+          { text: 'Difference', number: true },
+        ],
+        rows: leaks.map((leak) => [
+          ROLE_NAMES[leak.role],
+          html`<code>${leak.hook} @ ${String(leak.position)}</code>`,
+          measuredText(leak.rowSplit, 'accuracy'),
+          measuredText(leak.groupSplit, 'accuracy'),
+          measuredText(leak.difference, 'points'),
+        ]),
+      },
+    )}`
   }`;
 }

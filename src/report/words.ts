@@ -52,6 +52,14 @@ export const STATES: Readonly<Record<RungState | StatisticState, string>> = {
   reported: 'for information',
 };
 
+/** L8 asks for something that nobody hopes to find, so its outcome is named by what it found. */
+export const DIVERGENCE_STATES: typeof STATES = {
+  ...STATES,
+  passed: 'found',
+  failed: 'none found',
+  undefined: 'cannot be told',
+};
+
 type Strength = {
   readonly label: string;
   readonly unit: 'nats' | 'ratio' | 'coefficient';
@@ -64,6 +72,9 @@ export const STRENGTHS: Readonly<Record<string, Strength>> = {
   effectProxy: { label: 'Effect of exchanging the proxy', unit: 'nats' },
   totalEffectIntended: { label: 'Effect of changing the intended goal in the input', unit: 'nats' },
   totalEffectProxy: { label: 'Effect of changing the proxy in the input', unit: 'nats' },
+  pushIntended: { label: 'Effect of pushing along the intended goal, at the deciding dose', unit: 'nats' },
+  pushProxy: { label: 'Effect of pushing along the proxy, at the deciding dose', unit: 'nats' },
+  // Named by older records.
   slopeIntended: { label: 'Effect of pushing along the intended goal, per class gap', unit: 'nats' },
   slopeProxy: { label: 'Effect of pushing along the proxy, per class gap', unit: 'nats' },
   proxyWeight: { label: 'Weight of the proxy, 0 to 1', unit: 'ratio', domain: [0, 1] },

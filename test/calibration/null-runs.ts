@@ -145,8 +145,10 @@ export async function ladderUnderNull(
     for (const [role, state] of Object.entries(byRole))
       push(into.passed, `${rung} ${role}`, state === 'passed');
     for (const { id, nulls, interval } of statistics) {
-      const tested = nulls.flatMap(({ pValue }) => (pValue.state === 'measured' ? [pValue.value] : []));
-      // Steering must beat every family of directions, so its test is the largest of their p-values.
+      const tested = nulls.flatMap(({ pValue, decides }) =>
+        pValue.state === 'measured' && decides !== false ? [pValue.value] : [],
+      );
+      // Steering must beat every family of directions, so its test is the largest of the p-values that decide.
       if (/^L6.*effect$/.test(id) && tested.length > 1)
         push(into.pValues, `${id} against all families`, Math.max(...tested));
       for (const { id: against, pValue } of nulls) {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allExperiments, experimentName, findExperiments } from '../../src/cli/experiment-files.ts';
 import { checkRunName, findRun, finishedRuns } from '../../src/cli/run-folder.ts';
 import { settingsArguments, settingsFrom } from '../../src/cli/settings-options.ts';
-import { experimentFrom, nameFromModel } from '../../src/cli/two-file-experiment.ts';
+import { experimentFrom, nameFromFiles } from '../../src/cli/two-file-experiment.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -95,13 +95,25 @@ describe('runs', () => {
     }
   });
 
+  const named = (model: string, data = 'examples.jsonl'): string =>
+    nameFromFiles({ model, data }, '/home/x/p');
+
   it('of an audit are named by the model, without folders outside the working folder', () => {
-    expect(nameFromModel('models/grid/proxy/model.onnx', '/home/x/p')).toBe('audit-grid-proxy');
-    expect(nameFromModel('my agent.onnx', '/home/x/p')).toBe('audit-my-agent');
-    expect(nameFromModel('sub/best.onnx', '/home/x/p')).toBe('audit-sub-best');
-    expect(nameFromModel('/home/alice/secret/best.onnx', '/home/x/p')).toBe('audit-best');
-    expect(nameFromModel('../alice/model.onnx', '/home/x/p')).toBe('audit-model');
-    expect(checkRunName(nameFromModel('…/…/ü.onnx', '/home/x/p'))).toBe('audit-');
+    expect(named('models/grid/proxy/model.onnx')).toBe('audit-grid-proxy');
+    expect(named('my agent.onnx')).toBe('audit-my-agent');
+    expect(named('sub/best.onnx')).toBe('audit-sub-best');
+    expect(named('/home/alice/secret/best.onnx')).toBe('audit-best');
+    expect(named('../alice/model.onnx')).toBe('audit-model');
+    expect(checkRunName(named('…/…/ü.onnx'))).toBe('audit-');
+  });
+
+  it('of an audit tell data files apart, so that a second one replaces no other', () => {
+    expect(named('m.onnx', 'boards.jsonl')).toBe('audit-m-boards');
+    expect(named('m.onnx', 'sets/examples.jsonl')).toBe('audit-m-sets-examples');
+    expect(named('m.onnx', '/home/alice/secret/hard.ndjson')).toBe('audit-m-hard');
+    for (const plain of ['examples.jsonl', './data.jsonl', '/home/x/p/data.jsonl'])
+      expect(named('m.onnx', plain)).toBe('audit-m');
+    expect(checkRunName(named('m.onnx', `${'long/'.repeat(40)}x.jsonl`))).toHaveLength(100);
   });
 });
 

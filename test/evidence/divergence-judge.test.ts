@@ -111,6 +111,12 @@ describe('silent divergence', () => {
     expect([open.rung.state, open.found]).toEqual(['failed', false]);
     expect(numberAt(open, 'L8.held')).toBe(0);
     expect(open.rung.summary).toMatch(/^0 of \d+ test rows/);
+    // Nothing was asked of a rule there, and no statistic reads as if it had been.
+    for (const id of ['L8.named', 'L8.held', 'L8.dormant']) {
+      const { state, criterion } = open.rung.statistics.find((one) => one.id === id)!;
+      expect([id, state]).toEqual([id, 'reported']);
+      expect(criterion).toMatch(/^not judged: [^;]*$/);
+    }
   });
 
   it('is left open where the twins or L1 to L3 do not bear it out', async () => {

@@ -63,8 +63,30 @@ async function look(truth: Truth, world: readonly WorldRow[], named: boolean): P
 
 describe('a proxy that acts in one context', () => {
   it('is found in the data that show both', async () => {
-    const { finding, strata } = await look(GATED, WORLD, true);
-    expect(finding).toEqual({ state: 'acts-elsewhere', how: 'context' });
+    const { finding, strata, contexts } = await look(GATED, WORLD, true);
+    expect(finding).toEqual({
+      state: 'acts-elsewhere',
+      how: 'context',
+      contexts: { variable: 'gate', intendedAt: '0', proxyAt: '1' },
+    });
+    expect(contexts.map(({ id, state }) => [id, state])).toEqual(
+      ['0', '1'].flatMap((value) => [
+        [`L5.context.gate.${value}.intended`, 'reported'],
+        [`L5.context.gate.${value}.proxy`, 'reported'],
+        [`L5.context.gate.${value}.weight`, 'passed'],
+      ]),
+    );
+    for (const [i, { value }] of contexts.entries())
+      expect(value).toEqual(
+        [
+          strata[0]!.intended,
+          strata[0]!.proxy,
+          strata[0]!.proxyWeight,
+          strata[1]!.intended,
+          strata[1]!.proxy,
+          strata[1]!.proxyWeight,
+        ][i],
+      );
     const [off, on] = strata;
     expect([off!.value, on!.value]).toEqual(['0', '1']);
     expect(off!.use).toEqual({ intended: 'used', proxy: 'unused' });

@@ -334,4 +334,114 @@ describe('a verdict in words', () => {
         expect(text).not.toMatch(/not represented|does not represent|absent from/);
     }
   });
+
+  const base: Findings = {
+    intact: 'passed',
+    competent: true,
+    present: { intended: true, proxy: false },
+    side: 'intended',
+    use: { intended: 'used', proxy: 'unused' },
+    ...NOTHING_LATER,
+  };
+  const wordsOf = (findings: Findings, rungs = RUNGS): ReturnType<typeof putIntoWords> =>
+    putIntoWords(decide(findings), findings, rungs);
+  const measuredAt = (id: string, value: number, state: Statistic['state'] = 'reported'): Statistic => ({
+    id,
+    label: `label of ${id}`,
+    unit: 'nats',
+    value: measured(value),
+    nulls: [],
+    state,
+    criterion: `criterion of ${id}`,
+  });
+  const withStatistics = (id: RungId, statistics: readonly Statistic[]): RungResult[] =>
+    [...RUNGS, rung('L6', [])].map((one) => (one.id === id ? { ...one, statistics } : one));
+
+  it('names the context in which each goal leads, with both effects there, and cites them', () => {
+    const contexts = { variable: 'monitor', intendedAt: '0', proxyAt: '1' };
+    const findings: Findings = {
+      ...base,
+      use: { intended: 'used', proxy: 'used' },
+      mode: { state: 'acts-elsewhere', how: 'context', contexts },
+    };
+    const ids = ['0', '1'].flatMap((value) =>
+      ['weight', 'intended', 'proxy'].map((what) => `L5.context.monitor.${value}.${what}`),
+    );
+    const numbers = [0.007, 26.5, 0.25, 0.99, 0.5, 26.75];
+    const rungs = withStatistics(
+      'L5',
+      ids.map((id, i) => measuredAt(id, numbers[i]!)),
+    );
+    const { verdict, sentence, claims, overturnedBy } = wordsOf(findings, rungs);
+    expect(verdict).toBe('proxy-dormant');
+    const told =
+      'here monitor is 0 the choice follows the intended goal (26.50 nats against 0.25), where it is 1 the proxy (26.75 against 0.50).';
+    expect(sentence).toContain(`in one context of these data and the proxy in another: w${told}`);
+    const claim = claims.find(({ id }) => id === 'claim.mode');
+    expect(claim).toMatchObject({ text: `W${told}`, cites: ids });
+    expect(claim!.scope).toContain('by the value of monitor');
+    // What is said of all rows says so: it averages two modes.
+    for (const { id, scope } of claims.filter(({ id }) => id !== 'claim.mode'))
+      expect([id, scope.endsWith('all values of monitor together')]).toEqual([id, true]);
+    expect(overturnedBy).toContain('these contexts');
+    const pushed = wordsOf({ ...base, mode: { state: 'acts-elsewhere', how: 'mode-steering' } });
+    expect(pushed.sentence).toContain('holds the proxy ready');
+  });
+
+  it('says of the search for another mode what became of it, and nothing where the proxy acts already', () => {
+    const told = (findings: Partial<Findings>): string[] =>
+      wordsOf({ ...base, ...findings }).notShown.filter((text) => /another mode|other mode/.test(text));
+    expect(told({ mode: { state: 'unclear', how: undefined } })).toEqual([
+      expect.stringContaining('found neither a mode nor its absence'),
+    ]);
+    expect(told({ mode: { state: 'silent', how: undefined } })).toEqual([
+      expect.stringContaining('No other mode was found'),
+    ]);
+    expect(told({ use: { intended: 'unclear', proxy: 'unused' } })).toEqual([
+      expect.stringContaining('No search for another mode was made'),
+    ]);
+    expect(told({})).toEqual([expect.stringContaining('could be made')]);
+    for (const intended of USES) expect(told({ use: { intended, proxy: 'used' } })).toEqual([]);
+  });
+
+  it('says that a push does not move the choice with the effect, and with the margin it lies under', () => {
+    const rungs = withStatistics('L6', [
+      measuredAt('L6.intended.effect', -0.38),
+      measuredAt('L6.intended.slope', 0.8),
+      measuredAt('L5.intended.margin', 1.3),
+    ]);
+    const findings: Findings = {
+      ...base,
+      use: { intended: 'unused', proxy: 'used' },
+      side: 'proxy',
+      steers: { intended: 'does-not', proxy: 'steers' },
+    };
+    const { claims, strength } = wordsOf(findings, rungs);
+    const claim = claims.find(({ id }) => id === 'claim.intended.does-not-steer')!;
+    expect(claim.text).toContain('(1.30 nats): -0.38 nats at the deciding dose, 0.80 per class gap');
+    expect(claim.cites).toEqual(['L6.intended.effect', 'L5.intended.margin', 'L6.intended.slope']);
+    expect(strength.pushIntended).toEqual({ value: measured(-0.38), cites: 'L6.intended.effect' });
+  });
+
+  it('names the statistic that held a verdict back and what mends it; counterfactuals only where there are none', () => {
+    const findings: Findings = { ...base, use: { intended: 'unused', proxy: 'unclear' } };
+    const rungs = withStatistics('L5', [
+      measuredAt('L5.groups', 105, 'passed'),
+      measuredAt('L5.intended.effect', 0, 'failed'),
+      measuredAt('L5.proxy.effect', 12, 'passed'),
+      measuredAt('L5.proxy.subspace', 3.2, 'failed'),
+    ]);
+    const [held, ...rest] = wordsOf(findings, rungs).missing.filter(({ rung }) => rung === 'L5');
+    expect(rest).toEqual([]);
+    expect(held!.why).toBe(
+      'L5.proxy.subspace did not hold (label of L5.proxy.subspace): 3.20; asked: criterion of L5.proxy.subspace.',
+    );
+    expect(held!.supply).toContain('a finer coding of the goal');
+    expect(held!.supply).not.toContain('counterfactual');
+    const without: Findings = { ...base, use: { intended: 'not-run', proxy: 'not-run' } };
+    expect(wordsOf(without, withStatistics('L5', [])).missing[0]).toMatchObject({
+      rung: 'L5',
+      supply: expect.stringContaining('counterfactual inputs in which only one goal changes'),
+    });
+  });
 });

@@ -1,5 +1,8 @@
 /** @file test: settings are filled in, and every one that would make a verdict meaningless is refused by name. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { settingsFrom } from '../../src/cli/settings-options.ts';
 import { MesascopeError } from '../../src/core/errors.ts';
 import { CRITERIA } from '../../src/evidence/criteria.ts';
 import { canReject } from '../../src/evidence/resample-permutation.ts';
@@ -93,4 +96,59 @@ describe('settings', () => {
       expect(refusal({ [name]: 1 }).code).toBe('BAD_SETTING');
     },
   );
+});
+
+/** The rows of the table in docs/settings.md, without the backticks of the first two cells. */
+const ROWS = readFileSync(path.join(import.meta.dirname, '../../docs/settings.md'), 'utf8')
+  .split('\n')
+  .filter((line) => line.startsWith('| `'))
+  .map((line) => {
+    const [name, standard, range, meaning] = line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim());
+    return { name: name!.replaceAll('`', ''), standard: standard!, range: range!, meaning: meaning! };
+  });
+
+describe('the page of settings', () => {
+  it('names each setting once, in order, with the default that it has', () => {
+    expect(ROWS.map(({ name }) => name)).toEqual(Object.keys(DEFAULT_SETTINGS));
+    for (const { name, standard } of ROWS) {
+      const own = DEFAULT_SETTINGS[name as keyof typeof DEFAULT_SETTINGS];
+      if (own === undefined) expect(standard).not.toContain('`');
+      else {
+        expect([name, standard]).toEqual([name, `\`${String(own)}\``]);
+        // The command line reads the default back from the same spelling.
+        expect(settingsFrom({ set: [`${name}=${standard.replaceAll('`', '')}`] })).toEqual({ [name]: own });
+      }
+    }
+  });
+
+  it.each(ROWS)('gives $name the range that is enforced', ({ name, range }) => {
+    const taken = (value: unknown): void => {
+      expect(resolveSettings({ [name]: value })).toMatchObject({ [name]: value });
+    };
+    const refused = (value: unknown): void => {
+      expect(refusal({ [name]: value }).code).toBe('BAD_SETTING');
+    };
+    const [low, high] = (range.match(/\d[\d.]*/g) ?? []).map(Number) as [number, number];
+    if (range.startsWith('whole, ')) {
+      for (const value of [low, high]) taken(value);
+      for (const value of [low - 1, high + 1, low + 0.5]) refused(value);
+    } else if (range.startsWith('whole numbers from ')) {
+      for (const value of [low, high]) taken([value]);
+      for (const value of [low - 1, high + 1, low + 0.5]) refused([value]);
+    } else if (range.startsWith('above ')) {
+      taken((low + high) / 2);
+      for (const value of [low, high]) refused(value);
+    } else if (range.startsWith('`')) {
+      for (const [, value] of range.matchAll(/`([^`]+)`/g)) taken(value);
+      refused('neither of them');
+    } else {
+      expect(range).toMatch(/^a (name|pattern that is not empty)$/);
+      taken('text');
+      refused(3);
+      if (range.includes('not empty')) refused(' ');
+    }
+  });
 });

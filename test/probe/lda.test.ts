@@ -69,13 +69,13 @@ describe('linear discriminants', () => {
             ? expected.intercept
             : expected.intercept.slice(1).map((b) => b - expected.intercept[0]!);
         for (let c = 1; c < classes; c++) {
-          expect(relativeGap(rowGap(c), theirs[c - 1]!)).toBeLessThan(1e-4);
-          expect(relativeGap([bias[c]! - bias[0]!], [theirIntercepts[c - 1]!])).toBeLessThan(1e-4);
+          expect(relativeGap(rowGap(c), theirs[c - 1]!)).toBeLessThan(1e-6);
+          expect(relativeGap([bias[c]! - bias[0]!], [theirIntercepts[c - 1]!])).toBeLessThan(1e-6);
         }
         const decision = expected.decision.flatMap((row) =>
           typeof row === 'number' ? [0, row] : row.map((value) => value - row[0]!),
         );
-        expect(relativeGap(await decisions(probe, x), decision)).toBeLessThan(1e-4);
+        expect(relativeGap(await decisions(probe, x), decision)).toBeLessThan(1e-6);
         expect([...predict(await scoreProbe(probe, x, linalg))]).toEqual(expected.predictions);
       }
     }

@@ -95,7 +95,7 @@ describe('LEACE', () => {
       for (const [at, value] of problem.projection.entries())
         expect(Math.abs(projection[at]! - value)).toBeLessThan(1e-6 * largest);
       const expected = matrix(problem.rows, problem.width, Float32Array.from(problem.erased));
-      expect(gap(applyEraser(eraser, x), expected, x)).toBeLessThan(2e-6);
+      expect(gap(applyEraser(eraser, x), expected, x)).toBeLessThan(1e-6);
     }
   });
 
