@@ -418,7 +418,7 @@ describe('a verdict in words', () => {
     };
     const { claims, strength } = wordsOf(findings, rungs);
     const claim = claims.find(({ id }) => id === 'claim.intended.does-not-steer')!;
-    expect(claim.text).toContain('(1.30 nats): -0.38 nats at the deciding dose, 0.80 per class gap');
+    expect(claim.text).toContain('(1.30 nats): −0.38 nats at the deciding dose, 0.80 per class gap');
     expect(claim.cites).toEqual(['L6.intended.effect', 'L5.intended.margin', 'L6.intended.slope']);
     expect(strength.pushIntended).toEqual({ value: measured(-0.38), cites: 'L6.intended.effect' });
   });
