@@ -196,7 +196,8 @@ export function judgeErasure(request: ErasureJudgement): {
     ),
     nullOf(
       'random-outside',
-      "random erasers of the same ranks by the same rule, fitted hook by hook, outside the goal's own directions",
+      // They are run on some of the rows, so the fall of all of them may lie elsewhere in their span.
+      `random erasers of the same ranks by the same rule, fitted hook by hook, outside the goal's own directions; on the first decision states alone, where the goal's own fall is ${request.outside.observed.toFixed(2)} nats`,
       summariseNull(outside.draws),
       outside.pValue,
     ),
