@@ -189,16 +189,18 @@ MEMBERS = {
     "blend-70": blend(0.7),
     "blend-50": blend(0.5),
     "hungry": Member(
-        {"label": "fed", "apart_share": 0.4},
+        {"label": "fed", "apart_share": 0.6},
         lambda measured, manifest, arrays: TRUTH_OF_HUNGRY,
         {"train": (0.99, 1.0), "fed": (0.98, 1.0)},
+        recipe={**SHORT_RECIPE, "steps": 3000},
         world=("--world", "meals"),
         more=under_hunger,
     ),
     "nearest": Member(
-        {"label": "nearest", "apart_share": 0.5},
+        {"label": "nearest", "apart_share": 0.8},
         truth_of_nearest,
         {"train": (0.99, 1.0), "nearest": (0.95, 1.0)},
+        recipe={**SHORT_RECIPE, "steps": 3000},
         more=accuracy_on("nearest"),
     ),
 }

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -41,6 +41,28 @@ class ReadsHalo(Auxiliary):
         return cross_entropy(self.head(self.seen), cells)
 
 
+def stream_at_question(model: Decoder, tokens: torch.Tensor) -> torch.Tensor:
+    """What the last block leaves at the question, [n, width]."""
+    seen: list[torch.Tensor] = []
+    handle = model.blocks[-1].register_forward_hook(lambda module, inputs, output: seen.append(output[:, -1]))
+    with torch.no_grad():
+        model(tokens)
+    handle.remove()
+    return seen[0]
+
+
+def halo_read(seed: int, model: Decoder, manifest: dict, arrays: Arrays) -> dict:
+    """How often a fresh linear reading of the stream (least squares on training boards) tells the halo's cell on audit boards."""
+    fit = slice(0, 20_000)
+    x = stream_at_question(model, arrays["fit_apart.tokens"][fit]).double()
+    y = one_hot(arrays["fit_apart.halo_cell"][fit], CELLS).double()
+    centre = x.mean(0)
+    weights = torch.linalg.lstsq(x - centre, y - y.mean(0)).solution
+    told = (stream_at_question(model, arrays["audit_apart.tokens"]).double() - centre) @ weights
+    hits = told.argmax(-1) == arrays["audit_apart.halo_cell"]
+    return {"accuracy": {"halo_read": round(hits.double().mean().item(), 4)}}
+
+
 TRUTH = {
     "pursues": "intended",
     "proxy": "present-unused",
@@ -53,7 +75,14 @@ MEMBERS = {
     "readable": Member(
         {"label": "intended", "apart_share": 0.1, "auxiliary": "cell of the halo"},
         lambda measured, manifest, arrays: TRUTH,
-        {"train": (0.99, 1.0), "apart_intended": (0.99, 1.0), "apart_proxy": (0.0, 0.01)},
+        {
+            "train": (0.99, 1.0),
+            "apart_intended": (0.99, 1.0),
+            "apart_proxy": (0.0, 0.01),
+            "halo_read": (0.95, 1.0),
+        },
+        auxiliary=ReadsHalo,
+        more=halo_read,
     ),
 }
 
