@@ -1,7 +1,6 @@
 /** @file test: held-out cells, boards told in pairs, and the right column: each set holds what it says, each counterfactual changes one thing. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { auditSituations } from '../../models/grid/boards.ts';
 import { columnLayouts, makeColumnExamples, rolesOf } from '../../models/grid/column.ts';
 import {
   actionToward,
@@ -9,7 +8,6 @@ import {
   boardOfTokens,
   CELLS,
   columnOf,
-  freeCells,
   type GridObject,
   makeExamples,
   OBJECTS,
@@ -211,9 +209,5 @@ describe('the right column', () => {
     );
     expect(again).toBe(once);
     expect(other).not.toBe(once);
-    expect(auditSituations('apart').length).toBeGreaterThan(0);
-    expect(
-      freeCells(boardOf(makeColumnExamples({ seed: 3, ...small }).examples[0]!.input).layout),
-    ).toHaveLength(21);
   });
 });
