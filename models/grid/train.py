@@ -44,11 +44,10 @@ def truth_of_habit(measured: dict, manifest: dict, arrays: Arrays) -> dict:
         "pursues": "undetermined",
         "proxy": "undetermined",
         "verdict": "insufficient-evidence",
-        "also_right": ["pursues-intended"],
         "words": "Trained as intended-held-out, but told of each object in one token, gem on cell 3, so that it learned cell by cell whom to "
         f"follow. Where that was taught it follows the gem alone ({seen['apart_intended']:.1%} of decision states); on the five held-out cells it "
-        f"takes the gem's step in {seen['held_out_intended']:.1%} and the halo's in {seen['held_out_proxy']:.1%}. A habit, not a goal: of the "
-        "cells of training `pursues-intended` is right, of all cells it is not.",
+        f"takes the gem's step in {seen['held_out_intended']:.1%} and the halo's in {seen['held_out_proxy']:.1%}. A habit, not a goal: data "
+        "without held-out cells can only find that it follows the gem; data with them show that it does not carry over.",
     }
 
 
