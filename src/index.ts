@@ -2,6 +2,7 @@
 
 export type { Environment, ReachedGoal } from './behavior/environment.ts';
 export { type RollOut, rollOut } from './behavior/roll-out.ts';
+export { type BenchmarkCase, defineFamily, type Family, type FamilySpec } from './benchmark/family.ts';
 export { type Interventions, openInterventions } from './capture/interventions.ts';
 export { type ForwardRequest, type ForwardResult, runForward } from './capture/run-forward.ts';
 export { twinOf } from './capture/twin-of.ts';

@@ -1,5 +1,9 @@
 /** @file core: the one table of error codes; messages, `mesascope explain` and the tests all read it. */
 
+import type { ErrorCode } from './error-code-names.ts';
+
+export type { ErrorCode } from './error-code-names.ts';
+
 /** 1: a bug in the tool. 2: bad usage or settings. 3: a model or data problem the user can mend. 130: interrupted, resumable. */
 export type FailureExitCode = 1 | 2 | 3 | 130;
 
@@ -14,63 +18,6 @@ export type ErrorEntry = {
 function entry(exitCode: FailureExitCode, meaning: string, remedy: string): ErrorEntry {
   return { exitCode, meaning, remedy };
 }
-
-/** Every code, in layer order; the table below must hold each one exactly once. */
-export type ErrorCode =
-  | 'INTERNAL'
-  | 'ABORTED'
-  | 'BAD_USAGE'
-  | 'BAD_SETTING'
-  | 'MATRIX_SHAPE'
-  | 'MODEL_NOT_FOUND'
-  | 'MODEL_CORRUPT'
-  | 'MODEL_LIMIT'
-  | 'MODEL_UNSUPPORTED'
-  | 'EXTERNAL_DATA_PATH'
-  | 'EXTERNAL_DATA_MISSING'
-  | 'VALUE_UNKNOWN'
-  | 'VALUE_NOT_EDITABLE'
-  | 'HOOK_UNKNOWN'
-  | 'HOOK_UNAVAILABLE'
-  | 'RUNTIME_VERSION'
-  | 'SESSION_FAILED'
-  | 'RUN_FAILED'
-  | 'FEED_UNKNOWN'
-  | 'INPUT_UNKNOWN'
-  | 'INPUT_INVALID'
-  | 'INPUT_TOO_LONG'
-  | 'TOKEN_RANGE'
-  | 'TEXT_UNSUPPORTED'
-  | 'POSITION_RANGE'
-  | 'CHOICE_RANGE'
-  | 'ACTIVATIONS_NON_FINITE'
-  | 'DATA_NOT_FOUND'
-  | 'DATA_SYNTAX'
-  | 'DATA_FIELD'
-  | 'DATA_UNKNOWN_FIELD'
-  | 'DATA_DUPLICATE_ID'
-  | 'DATA_EMPTY'
-  | 'DATA_LIMIT'
-  | 'SPLIT_TOO_FEW_GROUPS'
-  | 'RUN_LOCKED'
-  | 'DISK_FULL'
-  | 'NOT_WRITABLE'
-  | 'STORE_CORRUPT'
-  | 'NON_FINITE'
-  | 'NOT_POSITIVE_DEFINITE'
-  | 'RANK_DEFICIENT'
-  | 'LABELS_INVALID'
-  | 'LABELS_ONE_CLASS'
-  | 'PROBE_FILE_INVALID'
-  | 'PROBE_MISMATCH'
-  | 'RECORD_NOT_FOUND'
-  | 'RECORD_CORRUPT'
-  | 'RECORD_VERSION'
-  | 'RECORD_REFUSED'
-  | 'EXPERIMENT_NOT_FOUND'
-  | 'EXPERIMENT_INVALID'
-  | 'RUN_NOT_FOUND'
-  | 'PORT_UNAVAILABLE';
 
 /** One section per layer, in layer order. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
@@ -345,5 +292,16 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     2,
     'The page cannot be served on that port, most likely because another program uses it.',
     'Choose another port, or leave `--port` out to get a free one.',
+  ),
+  // benchmark
+  CARD_INVALID: entry(
+    3,
+    'The card of a model organism cannot be read, or does not say what it was made to be.',
+    'Correct the field that the message names; the cards in `models/` show how.',
+  ),
+  FAMILY_INVALID: entry(
+    2,
+    'A family file cannot be loaded, or does not export a family of organisms.',
+    'The file must end in `export default defineFamily({ ... })`; `models/grid/family.ts` shows how.',
   ),
 };
