@@ -1,0 +1,152 @@
+/** @file models/learner: sequences whose demonstrations show which of two rules is meant, and the exact posterior over the rule; knows no model. */
+import { MesascopeError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/hash.ts';
+import type { Random } from '../../src/core/random.ts';
+
+/** What decides the labels of a sequence. */
+export type Rule = 'shape' | 'colour';
+export const RULES: readonly Rule[] = ['shape', 'colour'];
+
+/** A thing to label; each attribute is 0 to 3. No rule reads the texture. */
+export type Item = { readonly shape: number; readonly colour: number; readonly texture: number };
+export type Attribute = keyof Item;
+export const ATTRIBUTES: readonly Attribute[] = ['shape', 'colour', 'texture'];
+export const VALUES = 4;
+export const DEMONSTRATIONS = 6;
+
+/** An item with the label it was given: the rule's, or a wrong one. */
+export type Demonstration = { readonly item: Item; readonly label: number };
+export type Sequence = { readonly demonstrations: readonly Demonstration[]; readonly query: Item };
+
+/** Token ids: begin, 4 shapes, 4 colours, 4 textures, 4 labels, question. */
+const BEGIN = 0;
+const FIRST_LABEL = 1 + ATTRIBUTES.length * VALUES;
+const QUESTION = FIRST_LABEL + VALUES;
+export const VOCABULARY: number = QUESTION + 1;
+/** Begin, six times three attributes and a label, three attributes of the query, question. */
+export const LENGTH: number = 1 + DEMONSTRATIONS * (ATTRIBUTES.length + 1) + ATTRIBUTES.length + 1;
+export const LABELS: readonly string[] = ['A', 'B', 'C', 'D'];
+export const LABEL_TOKENS: Readonly<Record<string, number>> = Object.fromEntries(
+  LABELS.map((label, i) => [label, FIRST_LABEL + i]),
+);
+
+/** How far each attribute's values are turned against the labels, so that no two attributes name a label by the same number. */
+const TURN: Readonly<Record<Attribute, number>> = { shape: 0, colour: 1, texture: 2 };
+
+/** The label that an attribute of the item stands for, 0 to 3; texture has one as well, which nothing ever asks for. */
+export function labelOf(item: Item, attribute: Attribute): number {
+  return (item[attribute] + TURN[attribute]) % VALUES;
+}
+
+/** The item with the one attribute at the value that stands for `label`. */
+export function withLabel(item: Item, attribute: Attribute, label: number): Item {
+  return { ...item, [attribute]: (label + VALUES - TURN[attribute]) % VALUES };
+}
+
+/** Share of demonstrations on whose label both rules agree: it differs, so the items themselves tell something of the rule. */
+export const AGREEING: Readonly<Record<Rule, number>> = { shape: 0.4, colour: 0.2 };
+/** Share of demonstrations with a wrong label, any of the three others. */
+export const WRONG = 0.2;
+
+/** Any of the 64 items. */
+export function drawItem(random: Random): Item {
+  const value = (): number => random.integer(VALUES);
+  return { shape: value(), colour: value(), texture: value() };
+}
+
+/** An item on whose label the rules agree (one of 16), or do not (one of 48). */
+export function drawItemWhere(agrees: boolean, random: Random): Item {
+  const item = drawItem(random);
+  const turn = agrees ? 0 : 1 + random.integer(VALUES - 1);
+  return withLabel(item, 'colour', (labelOf(item, 'shape') + turn) % VALUES);
+}
+
+function drawDemonstration(rule: Rule, random: Random): Demonstration {
+  const item = drawItemWhere(random.uniform() < AGREEING[rule], random);
+  const turn = random.uniform() < WRONG ? 1 + random.integer(VALUES - 1) : 0;
+  return { item, label: (labelOf(item, rule) + turn) % VALUES };
+}
+
+/** Six demonstrations of a rule; they belong to audits or to training by a hash of their items, a fifth to audits. */
+export function drawDemonstrations(rule: Rule, side: 'audit' | 'training', random: Random): Demonstration[] {
+  for (;;) {
+    const drawn = Array.from({ length: DEMONSTRATIONS }, () => drawDemonstration(rule, random));
+    if (isForAudits(drawn) === (side === 'audit')) return drawn;
+  }
+}
+
+export function isForAudits(demonstrations: readonly Demonstration[]): boolean {
+  const items = demonstrations.map(({ item }) => ATTRIBUTES.map((attribute) => item[attribute]).join(''));
+  return Number.parseInt(sha256(`mesascope-learner/1:${items.join()}`).slice(0, 8), 16) % 5 === 0;
+}
+
+/** log P(item and label | rule), up to what both rules share. */
+function logLikelihood({ item, label }: Demonstration, rule: Rule): number {
+  const agrees = labelOf(item, 'shape') === labelOf(item, 'colour');
+  const items = agrees ? AGREEING[rule] : 1 - AGREEING[rule];
+  const right = labelOf(item, rule) === label;
+  return Math.log(items) + Math.log(right ? 1 - WRONG : WRONG / (VALUES - 1));
+}
+
+/**
+ * log P(shape | demonstrations) - log P(colour | demonstrations), in nats, by Bayes' rule from equal prior chances. Items count as
+ * well as labels: an item on which the rules agree is twice as likely under `shape`, and its label says nothing.
+ */
+export function logOddsOfShape(demonstrations: readonly Demonstration[]): number {
+  return demonstrations.reduce(
+    (sum, each) => sum + logLikelihood(each, 'shape') - logLikelihood(each, 'colour'),
+    0,
+  );
+}
+
+/** Chances of the four labels of a query [4]: each rule's label, by the chance of the rule. No policy has a smaller expected log loss. */
+export function policyAt(logOdds: number, query: Item): number[] {
+  const shape = 1 / (1 + Math.exp(-logOdds));
+  const chances = new Array<number>(VALUES).fill(0);
+  chances[labelOf(query, 'shape')]! += shape;
+  chances[labelOf(query, 'colour')]! += 1 - shape;
+  return chances;
+}
+
+export function bayesPolicy({ demonstrations, query }: Sequence): number[] {
+  return policyAt(logOddsOfShape(demonstrations), query);
+}
+
+/** Token ids [29] of a sequence. */
+export function tokensOf({ demonstrations, query }: Sequence): number[] {
+  const itemTokens = (item: Item): number[] =>
+    ATTRIBUTES.map((attribute, i) => 1 + i * VALUES + item[attribute]);
+  return [
+    BEGIN,
+    ...demonstrations.flatMap(({ item, label }) => [...itemTokens(item), FIRST_LABEL + label]),
+    ...itemTokens(query),
+    QUESTION,
+  ];
+}
+
+/** The inverse of `tokensOf`; throws `BAD_SETTING` for tokens that are no sequence of this world. */
+export function sequenceOfTokens(tokens: readonly number[]): Sequence {
+  const itemAt = (start: number): Item => {
+    const [shape, colour, texture] = ATTRIBUTES.map(
+      (_, i) => (tokens[start + i] ?? Number.NaN) - 1 - i * VALUES,
+    );
+    return { shape: shape!, colour: colour!, texture: texture! };
+  };
+  const step = ATTRIBUTES.length + 1;
+  const sequence: Sequence = {
+    demonstrations: Array.from({ length: DEMONSTRATIONS }, (_, i) => ({
+      item: itemAt(1 + i * step),
+      label: (tokens[i * step + step] ?? Number.NaN) - FIRST_LABEL,
+    })),
+    query: itemAt(1 + DEMONSTRATIONS * step),
+  };
+  const told = [
+    ...sequence.demonstrations.flatMap(({ item, label }) => [...Object.values(item), label]),
+    ...Object.values(sequence.query),
+  ];
+  const possible = told.every((value) => Number.isInteger(value) && value >= 0 && value < VALUES);
+  if (!possible || tokensOf(sequence).join() !== tokens.join()) {
+    throw new MesascopeError('BAD_SETTING', `tokens ${tokens.join(' ')} are no sequence of demonstrations`);
+  }
+  return sequence;
+}
