@@ -118,18 +118,18 @@ function exampleOf(
   }: { readonly rule: Rule } & Pick<Example, 'set' | 'group' | 'counterfactuals'>,
 ): Example {
   const { query } = sequence;
-  const valueOf = (role: GoalRole): number => labelOf(query, ATTRIBUTE_OF[role]);
+  const labelFor = (role: GoalRole): number => labelOf(query, ATTRIBUTE_OF[role]);
   return {
     id: `${group}.${rule}`,
     set,
     group,
     input: inputOf(sequence),
     goals: {
-      intended: { label: valueOf('intended') },
-      proxy: { label: valueOf('proxy') },
-      irrelevant: { label: valueOf('irrelevant') },
+      intended: { label: labelFor('intended') },
+      proxy: { label: labelFor('proxy') },
+      irrelevant: { label: labelFor('irrelevant') },
     },
-    actions: { intended: [LABELS[valueOf('intended')]!], proxy: [LABELS[valueOf('proxy')]!] },
+    actions: { intended: [LABELS[labelFor('intended')]!], proxy: [LABELS[labelFor('proxy')]!] },
     context: { rule: RULES.indexOf(rule) },
     counterfactuals,
     nuisance: {},

@@ -18,13 +18,18 @@ export const DEMONSTRATIONS = 6;
 export type Demonstration = { readonly item: Item; readonly label: number };
 export type Sequence = { readonly demonstrations: readonly Demonstration[]; readonly query: Item };
 
-/** Token ids: begin, 4 shapes, 4 colours, 4 textures, 4 labels, question. */
+/** Token ids: begin, 64 items, 4 labels, and the sign that asks for a label. */
 const BEGIN = 0;
-const FIRST_LABEL = 1 + ATTRIBUTES.length * VALUES;
-const QUESTION = FIRST_LABEL + VALUES;
-export const VOCABULARY: number = QUESTION + 1;
-/** Begin, six times three attributes and a label, three attributes of the query, question. */
-export const LENGTH: number = 1 + DEMONSTRATIONS * (ATTRIBUTES.length + 1) + ATTRIBUTES.length + 1;
+const FIRST_ITEM = 1;
+const FIRST_LABEL = FIRST_ITEM + VALUES ** ATTRIBUTES.length;
+const ASK = FIRST_LABEL + VALUES;
+export const VOCABULARY: number = ASK + 1;
+/** Item, sign, label: so that where a label is asked for, the token itself tells neither item nor label. */
+const STEP = 3;
+/** Begin, six demonstrations, item and sign of the query. */
+export const LENGTH: number = 1 + DEMONSTRATIONS * STEP + STEP - 1;
+/** Positions of the sign, [7]; the last one is the query's. */
+export const ASKED_AT: readonly number[] = Array.from({ length: DEMONSTRATIONS + 1 }, (_, i) => 2 + i * STEP);
 export const LABELS: readonly string[] = ['A', 'B', 'C', 'D'];
 export const LABEL_TOKENS: Readonly<Record<string, number>> = Object.fromEntries(
   LABELS.map((label, i) => [label, FIRST_LABEL + i]),
@@ -112,33 +117,36 @@ export function bayesPolicy({ demonstrations, query }: Sequence): number[] {
   return policyAt(logOddsOfShape(demonstrations), query);
 }
 
-/** Token ids [29] of a sequence. */
+/** Token ids [21] of a sequence. */
 export function tokensOf({ demonstrations, query }: Sequence): number[] {
-  const itemTokens = (item: Item): number[] =>
-    ATTRIBUTES.map((attribute, i) => 1 + i * VALUES + item[attribute]);
   return [
     BEGIN,
-    ...demonstrations.flatMap(({ item, label }) => [...itemTokens(item), FIRST_LABEL + label]),
-    ...itemTokens(query),
-    QUESTION,
+    ...demonstrations.flatMap(({ item, label }) => [itemToken(item), ASK, FIRST_LABEL + label]),
+    itemToken(query),
+    ASK,
   ];
+}
+
+function itemToken({ shape, colour, texture }: Item): number {
+  return FIRST_ITEM + (shape * VALUES + colour) * VALUES + texture;
 }
 
 /** The inverse of `tokensOf`; throws `BAD_SETTING` for tokens that are no sequence of this world. */
 export function sequenceOfTokens(tokens: readonly number[]): Sequence {
-  const itemAt = (start: number): Item => {
-    const [shape, colour, texture] = ATTRIBUTES.map(
-      (_, i) => (tokens[start + i] ?? Number.NaN) - 1 - i * VALUES,
-    );
-    return { shape: shape!, colour: colour!, texture: texture! };
+  const itemAt = (position: number): Item => {
+    const index = (tokens[position] ?? Number.NaN) - FIRST_ITEM;
+    return {
+      shape: Math.floor(index / VALUES ** 2),
+      colour: Math.floor(index / VALUES) % VALUES,
+      texture: index % VALUES,
+    };
   };
-  const step = ATTRIBUTES.length + 1;
   const sequence: Sequence = {
     demonstrations: Array.from({ length: DEMONSTRATIONS }, (_, i) => ({
-      item: itemAt(1 + i * step),
-      label: (tokens[i * step + step] ?? Number.NaN) - FIRST_LABEL,
+      item: itemAt(1 + i * STEP),
+      label: (tokens[STEP + i * STEP] ?? Number.NaN) - FIRST_LABEL,
     })),
-    query: itemAt(1 + DEMONSTRATIONS * step),
+    query: itemAt(1 + DEMONSTRATIONS * STEP),
   };
   const told = [
     ...sequence.demonstrations.flatMap(({ item, label }) => [...Object.values(item), label]),

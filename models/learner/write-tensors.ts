@@ -8,6 +8,7 @@ import { COLUMNS, makeGradientStepExamples } from './gradient-step.ts';
 import { makeInContextExamples } from './in-context.ts';
 import { DEMONSTRATIONS, FEATURES } from './least-squares.ts';
 import {
+  ASKED_AT,
   bayesPolicy,
   drawDemonstrations,
   drawItem,
@@ -30,13 +31,18 @@ type TensorFiles = {
   readonly facts: Readonly<Record<string, unknown>>;
 };
 
-/** Sequences as the world draws them: the rule first, then demonstrations and a query; `label` is the rule's. */
-function drawn(count: number, side: 'audit' | 'training'): (Sequence & { readonly label: number })[] {
+/** Sequences as the world draws them, the rule first; `right` is the rule's label for every item [7], the query's last. */
+function drawn(
+  count: number,
+  side: 'audit' | 'training',
+): (Sequence & { readonly right: readonly number[] })[] {
   const random = seededRandom(`learner/in-context-tensors/${side}`);
   return Array.from({ length: count }, () => {
     const rule = RULES[random.integer(RULES.length)]!;
-    const sequence = { demonstrations: drawDemonstrations(rule, side, random), query: drawItem(random) };
-    return { ...sequence, label: labelOf(sequence.query, rule) };
+    const demonstrations = drawDemonstrations(rule, side, random);
+    const query = drawItem(random);
+    const items = [...demonstrations.map(({ item }) => item), query];
+    return { demonstrations, query, right: items.map((item) => labelOf(item, rule)) };
   });
 }
 
@@ -79,9 +85,9 @@ function inContext(): TensorFiles {
   const fit = drawn(400_000, 'training');
   const arrays: Record<string, NamedArray> = {
     'fit.tokens': tokenArray(fit.map(tokensOf)),
-    'fit.label': byteArray(fit.map(({ label }) => label)),
+    'fit.right': tokenArray(fit.map(({ right }) => right)),
     'natural.tokens': tokenArray(natural.map(tokensOf)),
-    'natural.label': byteArray(natural.map(({ label }) => label)),
+    'natural.label': byteArray(natural.map(({ right }) => right.at(-1)!)),
     'natural.bayes': floatArray(natural.map(bayesPolicy), [LABELS.length]),
   };
   RULES.forEach((rule, context) => {
@@ -91,7 +97,16 @@ function inContext(): TensorFiles {
       Object.assign(arrays, auditArrays(`rule_${context}_${set}`, rows));
     }
   });
-  return { arrays, facts: { vocabulary: VOCABULARY, positions: LENGTH, choices: LABEL_TOKENS, evaluation } };
+  return {
+    arrays,
+    facts: {
+      vocabulary: VOCABULARY,
+      positions: LENGTH,
+      asked_at: ASKED_AT,
+      choices: LABEL_TOKENS,
+      evaluation,
+    },
+  };
 }
 
 /** What `compile.py` reads to measure: problems, the three predictions for each, and the counterfactuals. */
