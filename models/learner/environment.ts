@@ -10,6 +10,13 @@ export {
 export { CLEAR, type InContextOptions, makeInContextExamples } from './in-context.ts';
 export { gradientStepFunctional, leastSquaresFunctional } from './least-squares.ts';
 export {
+  type GroupedSequences,
+  naturalSequences,
+  type PosteriorReading,
+  type PosteriorTarget,
+  readPosterior,
+} from './posterior.ts';
+export {
   bayesPolicy,
   type Item,
   labelOf,

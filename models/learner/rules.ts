@@ -104,6 +104,18 @@ export function logOddsOfShape(demonstrations: readonly Demonstration[]): number
   );
 }
 
+/**
+ * The same comparison of two rules that nothing follows: the label that the texture stands for, and the one after it. As a sum over
+ * demonstrations it is of the same kind as `logOddsOfShape`, and a model has no use for it.
+ */
+export function logOddsOfTextures(demonstrations: readonly Demonstration[]): number {
+  const unit = Math.log(1 - WRONG) - Math.log(WRONG / (VALUES - 1));
+  return demonstrations.reduce((sum, { item, label }) => {
+    const turn = (label + VALUES - labelOf(item, 'texture')) % VALUES;
+    return sum + (turn === 0 ? unit : turn === 1 ? -unit : 0);
+  }, 0);
+}
+
 /** Chances of the four labels of a query [4]: each rule's label, by the chance of the rule. No policy has a smaller expected log loss. */
 export function policyAt(logOdds: number, query: Item): number[] {
   const shape = 1 / (1 + Math.exp(-logOdds));
