@@ -20,9 +20,7 @@ console.log('hook                 log odds  chance  control   (R squared on unse
 for (const { hook, logOdds, chance, control } of readings) {
   console.log(`${hook.padEnd(20)} ${shown(logOdds)}  ${shown(chance)}  ${shown(control)}`);
 }
-console.log(
-  `The model's own log odds of the shape's label against the exact ones: R squared ${shown(behavior)}`,
-);
+console.log(`The model's chances of the labels against the exact ones: R squared ${shown(behavior)}`);
 
 await model.close();
 await linalg.close();

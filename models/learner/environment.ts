@@ -10,7 +10,7 @@ export {
 export { CLEAR, type InContextOptions, makeInContextExamples } from './in-context.ts';
 export { gradientStepFunctional, leastSquaresFunctional } from './least-squares.ts';
 export {
-  type GroupedSequences,
+  type NaturalSequences,
   naturalSequences,
   type PosteriorReading,
   type PosteriorTarget,

@@ -13,22 +13,27 @@ import {
   splitByGroup,
 } from 'mesascope';
 import {
+  bayesPolicy,
   type Demonstration,
   drawDemonstrations,
   drawItem,
+  drawLabel,
   LABEL_TOKENS,
-  labelOf,
   logOddsOfShape,
   logOddsOfTextures,
   RULES,
+  type Rule,
   type Sequence,
   tokensOf,
 } from './rules.ts';
 
 /** Sequences as the world draws them, audit side, ambiguous demonstrations included; a group shares its demonstrations. */
-export type GroupedSequences = {
+export type NaturalSequences = {
   readonly sequences: readonly Sequence[];
   readonly groups: readonly string[];
+  /** What was drawn and is not shown: the rule, and the query's label (0 to 3, wrong in a fifth of all cases). */
+  readonly rules: readonly Rule[];
+  readonly labels: readonly number[];
 };
 
 /** `queries` sequences for each of `groups` draws of demonstrations, the same for the same options. */
@@ -36,16 +41,23 @@ export function naturalSequences(options: {
   readonly seed: number | string;
   readonly groups: number;
   readonly queries: number;
-}): GroupedSequences {
+}): NaturalSequences {
   const random = seededRandom(`learner/natural/${options.seed}`);
   const rows = Array.from({ length: options.groups }, (_, group) => {
-    const demonstrations = drawDemonstrations(RULES[random.integer(RULES.length)]!, 'audit', random);
-    return Array.from({ length: options.queries }, () => ({
-      group: `demonstrations-${group}`,
-      sequence: { demonstrations, query: drawItem(random) },
-    }));
+    const rule = RULES[random.integer(RULES.length)]!;
+    const demonstrations = drawDemonstrations(rule, 'audit', random);
+    return Array.from({ length: options.queries }, () => {
+      const query = drawItem(random);
+      const label = drawLabel(query, rule, random);
+      return { rule, label, group: `demonstrations-${group}`, sequence: { demonstrations, query } };
+    });
   }).flat();
-  return { sequences: rows.map(({ sequence }) => sequence), groups: rows.map(({ group }) => group) };
+  return {
+    sequences: rows.map(({ sequence }) => sequence),
+    groups: rows.map(({ group }) => group),
+    rules: rows.map(({ rule }) => rule),
+    labels: rows.map(({ label }) => label),
+  };
 }
 
 /** What is decoded: `logOdds` in nats, `chance` of shape 0 to 1, and the control: log odds, in nats, of two rules that read the texture. */
@@ -59,13 +71,13 @@ export type PosteriorTarget = keyof typeof TARGETS;
 export type PosteriorReading = {
   /** R squared on groups that no regression saw, at the question of the query. */
   readonly hooks: readonly ({ readonly hook: string } & Readonly<Record<PosteriorTarget, Measured>>)[];
-  /** R squared of the model's own log odds of the shape's label against the exact ones, clipped to 4 nats either way; queries that tell the rules apart. */
+  /** R squared of the model's chances of the four labels against those of the exact policy. */
   readonly behavior: Measured;
 };
 
 /** Ridge regressions at every hook, penalty chosen on select groups; throws what `runForward` and `fitRegression` throw. */
 export async function readPosterior(
-  { sequences, groups }: GroupedSequences,
+  { sequences, groups }: NaturalSequences,
   {
     model,
     linalg,
@@ -107,20 +119,17 @@ export async function readPosterior(
   return { hooks: readings, behavior: agreement(sequences, captured.choiceLogits!) };
 }
 
-/** Beyond this a label counts as certain: what the logits do there says little of the posterior. */
-const CERTAIN = 4;
-
+/** R squared of the chances of all four labels. */
 function agreement(sequences: readonly Sequence[], logits: Matrix): Measured {
-  const clipped = (value: number): number => Math.max(-CERTAIN, Math.min(CERTAIN, value));
-  const told = sequences.flatMap(({ demonstrations, query }, row) => {
-    const [shape, colour] = [labelOf(query, 'shape'), labelOf(query, 'colour')];
-    if (shape === colour) return [];
-    const at = row * logits.columns;
-    const own = logits.data[at + shape]! - logits.data[at + colour]!;
-    return [{ own: clipped(own), exact: clipped(logOddsOfShape(demonstrations)) }];
+  const own = sequences.flatMap((_, row) => {
+    const scores = logits.data.subarray(row * logits.columns, (row + 1) * logits.columns);
+    const largest = Math.max(...scores);
+    const weights = Array.from(scores, (score) => Math.exp(score - largest));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return weights.map((weight) => weight / total);
   });
   return rSquared({
-    predicted: Float64Array.from(told, ({ own }) => own),
-    values: Float64Array.from(told, ({ exact }) => exact),
+    predicted: Float64Array.from(own),
+    values: Float64Array.from(sequences.flatMap(bayesPolicy)),
   });
 }

@@ -50,7 +50,7 @@ export function withLabel(item: Item, attribute: Attribute, label: number): Item
 
 /** Share of demonstrations on whose label both rules agree: it differs, so the items themselves tell something of the rule. */
 export const AGREEING: Readonly<Record<Rule, number>> = { shape: 0.4, colour: 0.2 };
-/** Share of demonstrations with a wrong label, any of the three others. */
+/** Share of wrong labels, any of the three others; the query's is no exception, so that no label is ever impossible. */
 export const WRONG = 0.2;
 
 /** Any of the 64 items. */
@@ -68,8 +68,13 @@ export function drawItemWhere(agrees: boolean, random: Random): Item {
 
 function drawDemonstration(rule: Rule, random: Random): Demonstration {
   const item = drawItemWhere(random.uniform() < AGREEING[rule], random);
+  return { item, label: drawLabel(item, rule, random) };
+}
+
+/** The label that an item is given under a rule, 0 to 3: a wrong one in a fifth of all cases. */
+export function drawLabel(item: Item, rule: Rule, random: Random): number {
   const turn = random.uniform() < WRONG ? 1 + random.integer(VALUES - 1) : 0;
-  return { item, label: (labelOf(item, rule) + turn) % VALUES };
+  return (labelOf(item, rule) + turn) % VALUES;
 }
 
 /** Six demonstrations of a rule; they belong to audits or to training by a hash of their items, a fifth to audits. */
@@ -116,13 +121,18 @@ export function logOddsOfTextures(demonstrations: readonly Demonstration[]): num
   }, 0);
 }
 
-/** Chances of the four labels of a query [4]: each rule's label, by the chance of the rule. No policy has a smaller expected log loss. */
+/**
+ * Chances of the four labels of a query [4]: under each rule its own label comes with 1 - WRONG and the others share the rest, and the
+ * rules count by their chances. No policy has a smaller expected log loss.
+ */
 export function policyAt(logOdds: number, query: Item): number[] {
   const shape = 1 / (1 + Math.exp(-logOdds));
-  const chances = new Array<number>(VALUES).fill(0);
-  chances[labelOf(query, 'shape')]! += shape;
-  chances[labelOf(query, 'colour')]! += 1 - shape;
-  return chances;
+  const under = (rule: Rule, label: number): number =>
+    labelOf(query, rule) === label ? 1 - WRONG : WRONG / (VALUES - 1);
+  return Array.from(
+    { length: VALUES },
+    (_, label) => shape * under('shape', label) + (1 - shape) * under('colour', label),
+  );
 }
 
 export function bayesPolicy({ demonstrations, query }: Sequence): number[] {

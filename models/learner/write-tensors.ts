@@ -12,6 +12,7 @@ import {
   bayesPolicy,
   drawDemonstrations,
   drawItem,
+  drawLabel,
   LABEL_TOKENS,
   LABELS,
   LENGTH,
@@ -20,6 +21,7 @@ import {
   type Sequence,
   tokensOf,
   VOCABULARY,
+  WRONG,
 } from './rules.ts';
 
 /** Row-major; token ids and label indices are bytes, chances are float32. */
@@ -31,18 +33,23 @@ type TensorFiles = {
   readonly facts: Readonly<Record<string, unknown>>;
 };
 
-/** Sequences as the world draws them, the rule first; `right` is the rule's label for every item [7], the query's last. */
+/** Sequences as the world draws them, the rule first. `right`: the rule's label for every item [7], the query's last; `label`: the query's as drawn. */
 function drawn(
   count: number,
   side: 'audit' | 'training',
-): (Sequence & { readonly right: readonly number[] })[] {
+): (Sequence & { readonly right: readonly number[]; readonly label: number })[] {
   const random = seededRandom(`learner/in-context-tensors/${side}`);
   return Array.from({ length: count }, () => {
     const rule = RULES[random.integer(RULES.length)]!;
     const demonstrations = drawDemonstrations(rule, side, random);
     const query = drawItem(random);
     const items = [...demonstrations.map(({ item }) => item), query];
-    return { demonstrations, query, right: items.map((item) => labelOf(item, rule)) };
+    return {
+      demonstrations,
+      query,
+      right: items.map((item) => labelOf(item, rule)),
+      label: drawLabel(query, rule, random),
+    };
   });
 }
 
@@ -87,7 +94,7 @@ function inContext(): TensorFiles {
     'fit.tokens': tokenArray(fit.map(tokensOf)),
     'fit.right': tokenArray(fit.map(({ right }) => right)),
     'natural.tokens': tokenArray(natural.map(tokensOf)),
-    'natural.label': byteArray(natural.map(({ right }) => right.at(-1)!)),
+    'natural.label': byteArray(natural.map(({ label }) => label)),
     'natural.bayes': floatArray(natural.map(bayesPolicy), [LABELS.length]),
   };
   RULES.forEach((rule, context) => {
@@ -103,6 +110,7 @@ function inContext(): TensorFiles {
       vocabulary: VOCABULARY,
       positions: LENGTH,
       asked_at: ASKED_AT,
+      wrong: WRONG,
       choices: LABEL_TOKENS,
       evaluation,
     },
