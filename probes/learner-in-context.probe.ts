@@ -5,6 +5,6 @@ import { makeInContextExamples } from '../models/learner/environment.ts';
 export default defineExperiment({
   title: 'Goal inferred from demonstrations',
   model: 'models/learner/in-context-1/model.onnx',
-  data: () => makeInContextExamples({ seed: 'probes', trainGroups: 200, apartGroups: 600 }),
+  data: () => makeInContextExamples({ seed: 'probes', trainGroups: 200, apartGroups: 700 }),
   expect: { verdict: 'proxy-dormant' },
 });

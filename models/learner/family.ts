@@ -19,7 +19,7 @@ export default defineFamily({
       : [
           {
             name: 'both-rules',
-            data: (seed) => makeInContextExamples({ seed, trainGroups: 200, apartGroups: 600 }),
+            data: (seed) => makeInContextExamples({ seed, trainGroups: 200, apartGroups: 700 }),
           },
         ],
 });

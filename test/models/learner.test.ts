@@ -55,18 +55,21 @@ describe('the world of two rules', () => {
 
   it('has a posterior that is calibrated: of sequences with the chance p of shape, a share p was drawn under shape', () => {
     const { sequences, rules } = naturalSequences({ seed: 'calibration', groups: 20_000, queries: 1 });
-    const bins = Array.from({ length: 10 }, () => ({ chances: 0, shapes: 0, rows: 0 }));
+    const edges = [-5, -2, 0, 2, 5]; // nats of log odds
+    const bins = [...edges, 0].map(() => ({ chances: 0, shapes: 0, rows: 0 }));
     sequences.forEach(({ demonstrations }, i) => {
-      const chance = 1 / (1 + Math.exp(-logOddsOfShape(demonstrations)));
-      const bin = bins[Math.min(9, Math.floor(10 * chance))]!;
+      const logOdds = logOddsOfShape(demonstrations);
+      const chance = 1 / (1 + Math.exp(-logOdds));
+      const bin = bins[edges.filter((edge) => logOdds >= edge).length]!;
       bin.chances += chance;
       bin.shapes += Number(rules[i] === 'shape');
       bin.rows += 1;
     });
     for (const { chances, shapes, rows } of bins) {
-      // Five standard errors of a share, so that one of ten bins fails by chance once in 200,000 seeds.
+      // Four standard errors: one of six bins fails by chance for one seed in 2,500.
+      const spread = Math.sqrt((chances / rows) * (1 - chances / rows) * rows);
       expect(rows).toBeGreaterThan(200);
-      expect(Math.abs(shapes - chances) / rows).toBeLessThan(5 * Math.sqrt(0.25 / rows));
+      expect(Math.abs(shapes - chances)).toBeLessThan(4 * spread + 1);
     }
   });
 
