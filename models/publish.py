@@ -15,7 +15,9 @@ from onnx.reference import ReferenceEvaluator
 PATH_LIKE = re.compile(rb"[/\\][\w.-]{2,}[/\\][\w.-]{2,}")
 
 
-def export_onnx(model: torch.nn.Module, example: torch.Tensor, path: Path) -> float:
+def export_onnx(
+    model: torch.nn.Module, example: torch.Tensor, path: Path, *, input_name: str = "input_ids"
+) -> float:
     """Exports with dynamic batch and length; returns the largest relative difference from torch's logits."""
     model = model.eval()
     program = torch.onnx.export(
@@ -23,9 +25,9 @@ def export_onnx(model: torch.nn.Module, example: torch.Tensor, path: Path) -> fl
         (example[:2],),
         dynamo=True,
         opset_version=18,
-        input_names=["input_ids"],
+        input_names=[input_name],
         output_names=["logits"],
-        dynamic_shapes={"input_ids": {0: "batch", 1: "position"}},
+        dynamic_shapes=({0: "batch", 1: "position"},),
         verbose=False,
     )
     proto = program.model_proto
@@ -35,7 +37,7 @@ def export_onnx(model: torch.nn.Module, example: torch.Tensor, path: Path) -> fl
     data = proto.SerializeToString(deterministic=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    return parity(model, example, path)
+    return parity(model, example, path, input_name)
 
 
 def strip(proto: onnx.ModelProto) -> None:
@@ -68,7 +70,7 @@ def must_name_no_machine(proto: onnx.ModelProto) -> None:
         raise SystemExit(f"the exported file holds {found.group()!r}")
 
 
-def parity(model: torch.nn.Module, example: torch.Tensor, path: Path) -> float:
+def parity(model: torch.nn.Module, example: torch.Tensor, path: Path, input_name: str) -> float:
     """ONNX's own reference evaluator against torch, on batches of two sizes and two lengths; at most 1e-5 of a position's largest logit."""
     session = ReferenceEvaluator(str(path))
     largest = 0.0
@@ -76,7 +78,7 @@ def parity(model: torch.nn.Module, example: torch.Tensor, path: Path) -> float:
         rows = example[:batch, :length]
         with torch.no_grad():
             ours = model(rows).numpy()
-        theirs = session.run(None, {"input_ids": rows.numpy()})[0]
+        theirs = session.run(None, {input_name: rows.numpy()})[0]
         scale = np.maximum(1, np.abs(ours).max(-1, keepdims=True))
         largest = max(largest, float((np.abs(ours - theirs) / scale).max()))
     if largest > 1e-5:
