@@ -56,9 +56,13 @@ export function openTokenizer(
       path === undefined
         ? 'a model given as bytes has no folder to look for a tokenizer in'
         : `there is no file ${path}`;
-    throw new MesascopeError('TOKENIZER_MISSING', `the data hold text, and ${seen}`, {
-      facts: { looked: path },
-    });
+    throw new MesascopeError(
+      'TOKENIZER_MISSING',
+      `the data hold text, and no tokenizer lies beside the model: ${seen}`,
+      {
+        facts: { looked: path },
+      },
+    );
   }
   const description = readJson(path);
   const configPath = join(folder!, CONFIG_FILE);
