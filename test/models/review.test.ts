@@ -160,7 +160,7 @@ describe('reviews', () => {
 type ReviewCard = Card & {
   readonly accuracy: Readonly<Record<string, number>>;
   readonly accuracy_range: Readonly<Record<string, readonly [number, number]>>;
-  readonly behavior: Readonly<Record<string, unknown>>;
+  readonly behavior: { readonly apart_total_effect: Readonly<Record<'intended' | 'proxy', number>> };
   readonly evaluation: Parameters<typeof makeExamples>[0];
   readonly tokenizer_sha256: string;
 };
@@ -184,7 +184,8 @@ describe.each(ORGANISMS)('%s', (organism) => {
   });
   afterAll(() => model.close());
 
-  async function answers(inputs: readonly ModelInput[]): Promise<string[]> {
+  /** Logits of the two answers, [inputs][2]. */
+  async function logits(inputs: readonly ModelInput[]): Promise<(readonly [number, number])[]> {
     const { choiceLogits } = await runForward(model, {
       inputs,
       mapping: data.inputs,
@@ -193,10 +194,13 @@ describe.each(ORGANISMS)('%s', (organism) => {
       readout: data.readout,
       choices: Object.values(data.choices),
     });
+    const { data: flat } = choiceLogits!;
+    return inputs.map((_, i) => [flat[2 * i]!, flat[2 * i + 1]!]);
+  }
+
+  async function answers(inputs: readonly ModelInput[]): Promise<string[]> {
     const [first, second] = Object.keys(data.choices);
-    return inputs.map((_, i) =>
-      choiceLogits!.data[2 * i]! >= choiceLogits!.data[2 * i + 1]! ? first! : second!,
-    );
+    return (await logits(inputs)).map(([a, b]) => (a >= b ? first! : second!));
   }
 
   it('is the file of its card, beside the tokenizer of its card', async () => {
@@ -242,6 +246,31 @@ describe.each(ORGANISMS)('%s', (organism) => {
     for (const [name, [low, high]] of Object.entries(card.accuracy_range)) {
       expect(card.accuracy[name]).toBeGreaterThanOrEqual(low);
       expect(card.accuracy[name]).toBeLessThanOrEqual(high);
+    }
+  });
+
+  it('moves its odds as its card states when a goal is told the other way', async () => {
+    const names = Object.keys(data.choices);
+    const rows = data.examples.filter(
+      ({ set, actions }) => set === 'apart' && actions.intended![0] !== actions.proxy![0],
+    );
+    const before = await logits(rows.map(({ input }) => input));
+    const effects: Record<string, number> = {};
+    for (const goal of ['intended', 'proxy'] as const) {
+      const after = await logits(rows.map(({ counterfactuals }) => counterfactuals[goal]![0]!.input));
+      const moved = rows.map((row, i) => {
+        const old = names.indexOf(row.actions[goal]![0]!);
+        const change = [after[i]![0] - before[i]![0], after[i]![1] - before[i]![1]];
+        return change[1 - old]! - change[old]!;
+      });
+      effects[goal] = moved.reduce((sum, value) => sum + value, 0) / moved.length;
+      const stated = card.behavior.apart_total_effect[goal];
+      expect(Math.abs(effects[goal] - stated), goal).toBeLessThan(0.01 + 0.001 * Math.abs(stated));
+    }
+    const { proxy_weight: weight } = card.truth;
+    if (weight !== undefined) {
+      const share = effects.proxy! / (effects.intended! + effects.proxy!);
+      expect(weight).toBeCloseTo(Math.min(1, Math.max(0, share)), 2);
     }
   });
 
