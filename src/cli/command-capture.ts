@@ -5,6 +5,7 @@ import type { DataSet } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { openModel } from '../model/open-model.ts';
 import { installedRuntime } from '../model/runtime.ts';
+import { tokenizedData } from '../model/tokenize.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { namingFiles, namingRows } from '../pipeline/name-errors.ts';
 import { openCache } from '../store/cache.ts';
@@ -31,10 +32,11 @@ async function capture(options: CaptureOptions, context: CommandContext): Promis
   const { workingFolder, control } = context;
   const out = path.resolve(workingFolder, options.out);
   await mustBeFree(out);
-  const { dataSet, sha256: dataSha256 } = await readDataSet(options.data, control);
-  const positions = positionList(options.positions, dataSet);
+  const { dataSet: given, sha256: dataSha256 } = await readDataSet(options.data, control);
   const model = await openModel(options.model);
   try {
+    const { dataSet } = tokenizedData(model, given);
+    const positions = positionList(options.positions, dataSet);
     const hooks = matchHooks(model.hooks, options.hooks).map(({ name }) => name);
     const captured = await namingRows(
       (row) => `example ${JSON.stringify(dataSet.examples[row]?.id)}`,

@@ -19,6 +19,12 @@ export function rememberPlace(input: ModelInput, place: DataPlace): void {
   places.set(input, place);
 }
 
+/** `to` was made from `from`: it has the same place. */
+export function samePlace(from: ModelInput, to: ModelInput): void {
+  const place = places.get(from);
+  if (place !== undefined) places.set(to, place);
+}
+
 /** The line of the example that holds this input, as a part of an error's details; empty where it was not read from a file. */
 export function locatedAt(input: ModelInput | undefined): { readonly location?: ErrorLocation } {
   const place = input === undefined ? undefined : places.get(input);

@@ -25,7 +25,9 @@ export type Counterfactual = {
 };
 
 /** How to draw one example in the report; optional, and never read by the evidence. */
-export type Picture = {
+export type Picture = GridPicture | TokensPicture;
+
+export type GridPicture = {
   readonly kind: 'grid';
   readonly rows: number;
   readonly columns: number;
@@ -35,6 +37,12 @@ export type Picture = {
     readonly label: string;
     readonly role: GoalRole | 'agent' | 'other';
   }[];
+};
+
+/** A text token by token, in reading order; a token without a role tells none of the goals. */
+export type TokensPicture = {
+  readonly kind: 'tokens';
+  readonly tokens: readonly { readonly text: string; readonly role?: GoalRole }[];
 };
 
 export type Example = {

@@ -140,10 +140,15 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     'A token id lies outside the vocabulary of the model; looking it up would fail or read a wrong row.',
     'Check that the data were made for this model: ids run from 0 to the vocabulary size less one.',
   ),
-  TEXT_UNSUPPORTED: entry(
+  TOKENIZER_MISSING: entry(
     3,
-    'The data hold text, and this version has no tokenizer to turn it into token ids.',
-    'Tokenize the text yourself and give `tokens` in place of `text`.',
+    'The data hold text, and no tokenizer lies beside the model to turn it into token ids.',
+    'Put the `tokenizer.json` of the model into its folder, or tokenize the text yourself and give `tokens` in place of `text`.',
+  ),
+  TOKENIZER_INVALID: entry(
+    3,
+    'The tokenizer file beside the model cannot be used: it is damaged, of a kind that is not known, or takes too long.',
+    'Save it again with `tokenizer.save` of the Python package tokenizers, or give `tokens` in place of `text`.',
   ),
   // capture
   POSITION_RANGE: entry(

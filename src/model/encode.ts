@@ -7,6 +7,7 @@ import type { TensorValue } from '../runtime/contract.ts';
 import { derivedFeeds, integers, numbers } from './feeds.ts';
 import { type DescribedInput, type InputPlan, planInputs } from './input-roles.ts';
 import type { Model } from './open-model.ts';
+import { tokenizedInputs } from './tokenize.ts';
 
 /** Inputs ready to run; row i is input i. */
 export type Encoded = {
@@ -27,7 +28,7 @@ export type Encoded = {
  * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`.
  *
  * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `INPUT_TOO_LONG`, `TOKEN_RANGE` (example and
- * position named; only where the graph shows its table), `TEXT_UNSUPPORTED`. Faults of an input that was read from a file point at its line.
+ * position named; only where the graph shows its table), `TOKENIZER_MISSING`, `TOKENIZER_INVALID` (text alone). Faults of an input that was read from a file point at its line.
  */
 export function encode(
   model: Model,
@@ -45,10 +46,10 @@ export function encode(
   }
   switch (kind) {
     case 'text':
-      throw new MesascopeError(
-        'TEXT_UNSUPPORTED',
-        `the inputs of ${model.name} are text`,
-        locatedAtHeader(inputs[0]),
+      return encodeTokens(
+        model,
+        tokenizedInputs(model, inputs as readonly (ModelInput & { kind: 'text' })[]).inputs,
+        mapping.text === undefined ? mapping : { ...mapping, tokens: mapping.text },
       );
     case 'tokens':
       return encodeTokens(model, inputs as readonly (ModelInput & { kind: 'tokens' })[], mapping);

@@ -13,6 +13,7 @@ import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
 import { readStructure } from './read-structure.ts';
 import { SessionPool } from './session-pool.ts';
+import { openTokenizer, type TextTokenizer } from './tokenizer.ts';
 import { vocabularySize } from './vocabulary.ts';
 
 export type Model = {
@@ -34,6 +35,8 @@ export type Model = {
   readonly sessions: SessionPool;
   /** Path of the model file, or of any file in its folder: weight files that the graph names lie beside it. */
   readonly weightsBeside: string | undefined;
+  /** The tokenizer in the model's folder, read when first asked for. Throws `TOKENIZER_MISSING`, `TOKENIZER_INVALID`. */
+  tokenizer(): TextTokenizer;
   /** Number of token ids that the input can take, where the graph shows its table. */
   vocabularyOf(input: string): number | undefined;
   /**
@@ -81,6 +84,7 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
   const vocabularies = new Map<string, number | undefined>();
   const limits = new Map<string, number | undefined>();
   let hash: Sha256 | undefined;
+  let tokenizer: TextTokenizer | undefined;
   return {
     name: typeof source === 'string' ? basename(source) : source.name,
     ...(path === undefined ? {} : { path }),
@@ -98,6 +102,10 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
     inputs: describeInputs(index),
     sessions,
     weightsBeside,
+    tokenizer() {
+      tokenizer ??= openTokenizer(weightsBeside);
+      return tokenizer;
+    },
     vocabularyOf(input) {
       if (!vocabularies.has(input)) vocabularies.set(input, vocabularySize(index, input));
       return vocabularies.get(input);

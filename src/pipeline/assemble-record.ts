@@ -72,7 +72,7 @@ export async function assembleRecord(request: AssembleRequest): Promise<RunRecor
     geometry: await geometryOf(request, shown),
     examples: shown.map((reading) => exampleRecord(dataSet.examples[reading.row]!, reading, settings.coding)),
     data: dataCard(request),
-    model: await modelCard(model),
+    model: await modelCard(model, dataSet.inputKind),
     provenance: await provenance({
       optimization: settings.optimization,
       seed: settings.seed,
@@ -240,7 +240,7 @@ function dataCard(request: AssembleRequest): DataCard {
   };
 }
 
-async function modelCard(model: Model): Promise<ModelCard> {
+async function modelCard(model: Model, inputKind: ModelInput['kind']): Promise<ModelCard> {
   return {
     file: modelFile(model),
     sha256: model.sha256,
@@ -249,6 +249,7 @@ async function modelCard(model: Model): Promise<ModelCard> {
     opset: model.index.opsets[''] ?? 0,
     blocks: model.hooks.blocks.length,
     width: model.hooks.width ?? null,
+    ...(inputKind === 'text' ? { tokenizer: tokenizerCard(model) } : {}),
     hooks: model.hooks.hooks.map((hook) =>
       hook.state === 'available'
         ? { name: hook.name, available: true }
@@ -256,6 +257,11 @@ async function modelCard(model: Model): Promise<ModelCard> {
     ),
     card: model.path === undefined ? null : await authorsCard(model.path),
   };
+}
+
+function tokenizerCard(model: Model): { readonly file: string; readonly sha256: string } {
+  const { path, sha256 } = model.tokenizer();
+  return { file: basename(path), sha256 };
 }
 
 /** The path as it was declared, which often names family and member; of paths that leave the working folder the file's name alone. */

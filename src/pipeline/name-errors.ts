@@ -8,7 +8,7 @@ const ABOUT: Readonly<Partial<Record<ErrorCode, 'data' | 'model'>>> = {
   INPUT_INVALID: 'data',
   INPUT_TOO_LONG: 'data',
   TOKEN_RANGE: 'data',
-  TEXT_UNSUPPORTED: 'data',
+  TOKENIZER_MISSING: 'model',
   CHOICE_RANGE: 'data',
   SPLIT_TOO_FEW_GROUPS: 'data',
   LABELS_ONE_CLASS: 'data',

@@ -2,6 +2,7 @@
 import { throwIfAborted } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
 import { openModel } from '../model/open-model.ts';
+import { tokenizedData } from '../model/tokenize.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { splitByGroup } from '../store/group-split.ts';
 import type { Experiment } from './experiment.ts';
@@ -63,11 +64,12 @@ export async function planExperiment(
 ): Promise<Plan> {
   const control = options.control ?? {};
   const settings = resolveSettings(experiment.settings);
-  const { dataSet } = await loadData(experiment, control);
-  mustVary(dataSet, settings.coding);
+  const loaded = await loadData(experiment, control);
+  mustVary(loaded.dataSet, settings.coding);
   throwIfAborted(control.signal);
   const model = await openModel(experiment.model);
   try {
+    const { dataSet } = tokenizedData(model, loaded.dataSet);
     const hooks = matchHooks(model.hooks, settings.hooks);
     const positions = positionsOf(dataSet, settings);
     const { examples } = dataSet;

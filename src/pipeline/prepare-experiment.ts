@@ -11,6 +11,7 @@ import type { CausalInputs } from '../evidence/causal-side.ts';
 import type { EvidenceRequest, Twin } from '../evidence/gather.ts';
 import { type Linalg, openLinalg } from '../linalg/linalg.ts';
 import { type Model, openModel } from '../model/open-model.ts';
+import { tokenizedData } from '../model/tokenize.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { openCache } from '../store/cache.ts';
 import { splitByGroup } from '../store/group-split.ts';
@@ -25,6 +26,7 @@ import { captureRequest, intervener, type MappedModel, runMapped } from './mappe
 import { namingRows } from './name-errors.ts';
 import { noOpDifference } from './no-op-check.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
+import { withTokenPictures } from './token-picture.ts';
 
 /** A model that has run on its data, ready to be judged; valid until `close`. */
 export type Prepared = {
@@ -66,9 +68,10 @@ export async function prepareExperiment(
   const { control = {}, stage = (_, work) => work() } = options;
   const settings = resolveSettings(experiment.settings);
   const data = await loadData(experiment, control);
-  const { dataSet } = data;
-  mustVary(dataSet, settings.coding);
+  mustVary(data.dataSet, settings.coding);
   const model = await openModel(experiment.model);
+  const tokenized = await closedOnError(model, () => tokenizedData(model, data.dataSet));
+  const { dataSet } = tokenized;
   // Products of a small network are done before a second thread has woken up.
   const small = dataSet.examples.length * (model.hooks.width ?? 0) < SMALL_PRODUCT;
   const linalg = await openLinalg({ threads: small ? 1 : 0 });
@@ -130,10 +133,18 @@ export async function prepareExperiment(
       linalg,
       sets: setsOf(dataSet),
     };
-    const warnings = [...goals.warnings, ...duplicateWarnings(dataSet, split.test.rows)];
+    const warnings = [
+      ...tokenized.warnings,
+      ...goals.warnings,
+      ...duplicateWarnings(dataSet, split.test.rows),
+    ];
     return {
       settings,
-      data: { ...data, warnings: [...data.warnings, ...warnings] },
+      data: {
+        ...data,
+        dataSet: withTokenPictures(data.dataSet, tokenized),
+        warnings: [...data.warnings, ...warnings],
+      },
       mapped,
       forward,
       request,
@@ -142,6 +153,15 @@ export async function prepareExperiment(
     };
   } catch (error) {
     await close();
+    throw error;
+  }
+}
+
+async function closedOnError<T>(model: Model, work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    await model.close();
     throw error;
   }
 }

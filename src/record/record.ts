@@ -65,6 +65,8 @@ export type ModelCard = {
   readonly opset: number;
   readonly blocks: number;
   readonly width: number | null;
+  /** File name and hash of the tokenizer that turned the data's text into tokens. */
+  readonly tokenizer?: { readonly file: string; readonly sha256: string };
   readonly hooks: readonly { readonly name: string; readonly available: boolean; readonly reason?: string }[];
   /** The author's card beside the model, shown as the author's word; no rule reads it. */
   readonly card: Readonly<Record<string, unknown>> | null;

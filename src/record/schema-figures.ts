@@ -130,19 +130,25 @@ export const divergentForm: z.ZodType<DivergentReading> = exactly<DivergentReadi
 );
 
 const pictureForm = z
-  .strictObject({
-    kind: z.literal('grid'),
-    rows: z.number(),
-    columns: z.number(),
-    items: z.array(
-      z.strictObject({
-        row: z.number(),
-        column: z.number(),
-        label: z.string(),
-        role: z.enum(['intended', 'proxy', 'irrelevant', 'agent', 'other']),
-      }),
-    ),
-  })
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('grid'),
+      rows: z.number(),
+      columns: z.number(),
+      items: z.array(
+        z.strictObject({
+          row: z.number(),
+          column: z.number(),
+          label: z.string(),
+          role: z.enum(['intended', 'proxy', 'irrelevant', 'agent', 'other']),
+        }),
+      ),
+    }),
+    z.strictObject({
+      kind: z.literal('tokens'),
+      tokens: z.array(z.strictObject({ text: z.string(), role: roleForm.exactOptional() })),
+    }),
+  ])
   .meta({ id: 'Picture' });
 
 export const exampleForm: z.ZodType<ExampleRecord> = exactly<ExampleRecord>()(

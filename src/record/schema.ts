@@ -70,6 +70,7 @@ const modelForm = z
     opset: z.number().int(),
     blocks: count,
     width: count.nullable(),
+    tokenizer: z.strictObject({ file: z.string(), sha256: sha256Form }).exactOptional(),
     hooks: z.array(
       z.strictObject({ name: z.string(), available: z.boolean(), reason: z.string().exactOptional() }),
     ),

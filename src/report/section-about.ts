@@ -85,6 +85,9 @@ function modelCard({ model }: RunRecord): Html {
     ['Size', byteText(model.bytes)],
     ['Exporter', html`${outside(model.producer)}, opset ${model.opset}`],
     ['Blocks', `${model.blocks}${model.width === null ? '' : `, width ${model.width}`}`],
+    ...(model.tokenizer === undefined
+      ? []
+      : [['Tokenizer', html`${outside(model.tokenizer.file)}, ${hash(model.tokenizer.sha256)}`] as const]),
     ['Hooks', `${model.hooks.length - missing.length} of ${model.hooks.length} available`],
   ])}${
     missing.length > 0 &&

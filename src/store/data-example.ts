@@ -83,9 +83,11 @@ export function toExample(line: ExampleLine, header: DataHeader, place: LinePlac
     });
   }
   const { picture } = line;
-  for (const [i, item] of (picture?.items ?? []).entries()) {
-    if (item.row >= picture!.rows || item.column >= picture!.columns) {
-      throw fieldFault(place, ['picture', 'items', i], 'lies outside the grid');
+  if (picture?.kind === 'grid') {
+    for (const [i, item] of picture.items.entries()) {
+      if (item.row >= picture.rows || item.column >= picture.columns) {
+        throw fieldFault(place, ['picture', 'items', i], 'lies outside the grid');
+      }
     }
   }
   return {

@@ -1,6 +1,12 @@
 /** @file store: the shape of a data file's lines as schemas; what lines mean to each other is checked by the reader. */
 import { z } from 'zod';
-import type { GoalDescription, GoalRole, GoalValue, Picture } from '../core/data-set.ts';
+import {
+  GOAL_ROLES,
+  type GoalDescription,
+  type GoalRole,
+  type GoalValue,
+  type Picture,
+} from '../core/data-set.ts';
 
 export const DATA_FORMAT = 'mesascope-data/1' as const;
 
@@ -71,8 +77,8 @@ const roleGoal = z.union([goalValue, z.record(z.string(), goalValue)], {
   error: 'must be a number, a string or an object of codings',
 });
 
-const picture = z.strictObject({
-  kind: z.literal('grid', { error: 'must be "grid"' }),
+const gridPicture = z.strictObject({
+  kind: z.literal('grid'),
   rows: index.min(1).max(1000),
   columns: index.min(1).max(1000),
   items: z.array(
@@ -85,6 +91,20 @@ const picture = z.strictObject({
       }),
     }),
   ),
+});
+
+const tokensPicture = z.strictObject({
+  kind: z.literal('tokens'),
+  tokens: z.array(
+    z.strictObject({
+      text: z.string(),
+      role: z.enum(GOAL_ROLES, { error: 'must be "intended", "proxy" or "irrelevant"' }).exactOptional(),
+    }),
+  ),
+});
+
+const picture = z.discriminatedUnion('kind', [gridPicture, tokensPicture], {
+  error: 'must be a picture of kind "grid" or "tokens"',
 });
 
 /** Each further line: one example. */
@@ -192,7 +212,9 @@ export function knownFields(path: readonly PropertyKey[], level: 'header' | 'exa
     case 'tensors':
       return Object.keys(tensor.shape);
     case 'picture':
-      return flat.length === 1 ? Object.keys(picture.shape) : ['row', 'column', 'label', 'role'];
+      if (flat[1] === 'items') return ['row', 'column', 'label', 'role'];
+      if (flat[1] === 'tokens') return Object.keys(tokensPicture.shape.tokens.element.shape);
+      return [...new Set([...Object.keys(gridPicture.shape), ...Object.keys(tokensPicture.shape)])];
     default:
       return [];
   }

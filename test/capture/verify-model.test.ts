@@ -50,7 +50,7 @@ describe('the self-checks', () => {
     expect(first.every(({ state }) => state === 'passed')).toBe(true);
     expect(await verifyModel(model, { inputs })).toEqual(first);
     expect(await codeOf(verifyModel(model, { inputs: [{ kind: 'text', text: 'a' }] }))).toBe(
-      'TEXT_UNSUPPORTED',
+      'TOKENIZER_MISSING',
     );
     await model.close();
   });

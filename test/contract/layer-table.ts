@@ -30,9 +30,9 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
     packages: ['ml-matrix', 'ml-pca'],
   },
   model: {
-    owns: 'describe a model and its inputs, encode tokens, run batches',
+    owns: 'describe a model and its inputs, turn text into tokens, encode, run batches',
     layers: ['core', 'onnx', 'runtime'],
-    packages: ['node:fs', 'node:fs/promises', 'node:path'],
+    packages: ['@huggingface/tokenizers', 'node:fs', 'node:fs/promises', 'node:path', 'node:vm'],
   },
   capture: {
     owns: 'plan, run, pick positions, intervene',

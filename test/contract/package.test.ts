@@ -98,7 +98,11 @@ describe('the package', () => {
   it('uses every dependency it installs for users', () => {
     const used = new Set(
       [...filesBelow('src', ['.ts']).flatMap(importsOf), ...importsOf('bin/mesascope.js')].map(
-        ({ specifier }) => specifier.split('/')[0]!,
+        ({ specifier }) =>
+          specifier
+            .split('/')
+            .slice(0, specifier.startsWith('@') ? 2 : 1)
+            .join('/'),
       ),
     );
     expect(Object.keys(manifest.dependencies).filter((name) => !used.has(name))).toEqual([]);

@@ -124,8 +124,8 @@ describe('a data file', () => {
         all.map(({ tokens, counterfactuals: _, ...line }) =>
           tokens === undefined ? { ...line, input: 'text' } : { ...line, text: 'go left' },
         ),
-      'TEXT_UNSUPPORTED',
-      ['bad.jsonl'],
+      'TOKENIZER_MISSING',
+      ['bad.jsonl', 'tokenizer.json'],
     ],
   ])('%s', async (_, change, code, names) => {
     expectError(await grid.audit('agent.onnx', grid.dataFile('bad.jsonl', change(grid.lines))), {

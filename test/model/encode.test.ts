@@ -104,7 +104,7 @@ describe('the inputs of a decoder or an encoder', () => {
     const model = await open(lookupModel());
     const mixed: ModelInput[] = [...tokens([1]), { kind: 'text', text: 'a' }];
     expect(codeOf(() => encode(model, mixed, {}))).toBe('INPUT_INVALID');
-    expect(codeOf(() => encode(model, mixed.slice(1), {}))).toBe('TEXT_UNSUPPORTED');
+    expect(codeOf(() => encode(model, mixed.slice(1), {}))).toBe('TOKENIZER_MISSING');
     expect(codeOf(() => encode(model, tokens([]), {}))).toBe('INPUT_INVALID');
     const floats = await open(
       buildModel({

@@ -125,11 +125,13 @@ describe.skipIf(SKIP_BROWSER)('the example browser', () => {
         };
       }),
     );
-    const expected = example.picture!.items.map(({ label, row, column }) => ({ label, column, row }));
+    const { picture: drawn } = example;
+    if (drawn?.kind !== 'grid') return expect.unreachable('the example has a grid');
+    const expected = drawn.items.map(({ label, row, column }) => ({ label, column, row }));
     expect(items).toEqual(expect.arrayContaining(expected));
     expect(items.length).toBe(4);
     expect(await picture.getAttribute('aria-label')).toContain(
-      `agent at row ${example.picture!.items[0]!.row + 1}, column ${example.picture!.items[0]!.column + 1}`,
+      `agent at row ${drawn.items[0]!.row + 1}, column ${drawn.items[0]!.column + 1}`,
     );
   });
 

@@ -209,6 +209,30 @@ describe('a bad data file', () => {
       '`picture.items[0].role` must be',
     ],
     [
+      'the role of a token in a picture',
+      [
+        HEADER,
+        example({ picture: { kind: 'tokens', tokens: [{ text: 'a' }, { text: 'b', role: 'agent' }] } }),
+      ],
+      'DATA_FIELD',
+      2,
+      '`picture.tokens[1].role` must be',
+    ],
+    [
+      'a misspelt field of a token in a picture',
+      [HEADER, example({ picture: { kind: 'tokens', tokens: [{ text: 'a', rolle: 'proxy' }] } })],
+      'DATA_UNKNOWN_FIELD',
+      2,
+      'unknown field `picture.tokens[0].rolle`; did you mean `role`?',
+    ],
+    [
+      'a picture of another kind',
+      [HEADER, example({ picture: { kind: 'graph', nodes: [] } })],
+      'DATA_FIELD',
+      2,
+      'must be a picture of kind "grid" or "tokens"',
+    ],
+    [
       'a prototype as a name',
       [HEADER, JSON.stringify(EXAMPLE).replace('"agent"', '"__proto__"')],
       'DATA_FIELD',

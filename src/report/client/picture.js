@@ -1,15 +1,52 @@
 // @ts-check
 // biome-ignore-all lint/correctness/noUnusedVariables: plain scripts share one scope, the use is in another file.
-/** @file page script: the picture of one example; a grid is drawn as a grid. */
+/** @file page script: the picture of one example; a grid is drawn as a grid, a text as its tokens. */
 
 const MOST_CELLS = 2500;
+const MOST_TOKENS = 400;
 const CELL = 20;
 
+/** @typedef {NonNullable<Example['picture']>} Picture */
+
 /** @param {Example} example @returns {Element | undefined} */
-function pictureOf(example) {
-  const { picture } = example;
-  if (picture === undefined) return undefined;
-  const { rows, columns, items } = picture;
+function pictureOf({ picture }) {
+  switch (picture?.kind) {
+    case 'grid':
+      return gridPicture(picture);
+    case 'tokens':
+      return tokensPicture(picture);
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Words in a line, those that tell a goal on a tint of its colour with its mark before and a line of its own kind below; a reader that
+ * speaks hears the role after the word.
+ * @param {Extract<Picture, { kind: 'tokens' }>} picture @returns {Element | undefined}
+ */
+function tokensPicture({ tokens }) {
+  if (tokens.length === 0 || tokens.length > MOST_TOKENS) return undefined;
+  return el(
+    'span',
+    { class: 'tokens-picture' },
+    ...tokens.flatMap(({ text, role }) => [
+      role === undefined
+        ? el('span', { class: 'token' }, outside(text))
+        : el(
+            'span',
+            { class: `token token-role role-${role}`, title: role },
+            roleMark(role),
+            el('span', { class: 'token-text' }, outside(text)),
+            el('span', { class: 'visually-hidden' }, ` (${role})`),
+          ),
+      ' ',
+    ]),
+  );
+}
+
+/** @param {Extract<Picture, { kind: 'grid' }>} picture @returns {Element | undefined} */
+function gridPicture({ rows, columns, items }) {
   const drawable =
     Number.isInteger(rows) &&
     Number.isInteger(columns) &&
@@ -59,7 +96,7 @@ function pictureLegend(examples) {
   /** @type {Map<string, Set<string>>} */
   const labels = new Map();
   for (const { picture } of examples) {
-    for (const { role, label: text } of picture?.items ?? []) {
+    for (const { role, text } of namedMarks(picture)) {
       labels.set(role, (labels.get(role) ?? new Set()).add(text));
     }
   }
@@ -68,8 +105,20 @@ function pictureLegend(examples) {
   for (const role of ['agent', 'intended', 'proxy', 'irrelevant', 'other']) {
     const own = labels.get(role);
     if (own === undefined) continue;
-    const names = [...own].slice(0, 4).join(', ');
+    const names = own.size > 4 ? `${[...own].slice(0, 4).join(', ')} \u2026` : [...own].join(', ');
     list.append(el('li', {}, roleMark(role), outside(names), role === 'agent' ? '' : ` (${role})`));
   }
   return list;
+}
+
+/** @param {Picture | undefined} picture @returns {{ role: string, text: string }[]} */
+function namedMarks(picture) {
+  switch (picture?.kind) {
+    case 'grid':
+      return picture.items.map(({ role, label: text }) => ({ role, text }));
+    case 'tokens':
+      return picture.tokens.flatMap(({ role, text }) => (role === undefined ? [] : [{ role, text }]));
+    default:
+      return [];
+  }
 }

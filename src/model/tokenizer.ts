@@ -1,0 +1,197 @@
+/** @file model: reads the tokenizer file beside a model, which is untrusted, and turns text into token ids; knows no data set. */
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createContext, Script } from 'node:vm';
+import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+import { MesascopeError } from '../core/errors.ts';
+import { type Sha256, sha256 } from '../core/hash.ts';
+
+export const TOKENIZER_FILE = 'tokenizer.json';
+const CONFIG_FILE = 'tokenizer_config.json';
+
+/** One text in tokens. */
+export type TokenizedText = {
+  /** Ids in reading order, special tokens included; an id that the tokenizer could not give is -1. */
+  readonly ids: readonly number[];
+  /** The piece that each id stands for, as the vocabulary spells it. */
+  readonly pieces: readonly string[];
+};
+
+export type TextTokenizer = {
+  /** Path of the tokenizer file. */
+  readonly path: string;
+  /** Of the tokenizer's files: text and model alone do not say what the model was fed. */
+  readonly sha256: Sha256;
+  /** Id of the word that stands for every unknown one, if there is one. */
+  readonly unknownId: number | undefined;
+  /**
+   * Each text on its own, with the special tokens that the file's post-processor adds, once per text; nothing is padded and nothing is cut.
+   * Throws `TOKENIZER_INVALID`, with `facts.row` where one text is to blame.
+   */
+  encode(texts: readonly string[]): TokenizedText[];
+};
+
+/** Vocabularies of a quarter million pieces with their merges take some 35 MB. */
+const MOST_BYTES = 128 * 2 ** 20;
+/** The file may bring regular expressions of any cost: reading it, or this many texts, must end within so many milliseconds. */
+const TEXTS_AT_A_TIME = 64;
+const MOST_MS = 20_000;
+
+type Loose = Readonly<Record<string, unknown>>;
+type Place = { readonly path: string; readonly mostMs: number };
+
+/**
+ * Opens the tokenizer in the folder of a model file (`beside` is any path in it). `mostMs` limits reading it, and each 64 texts (20 s).
+ *
+ * Throws `TOKENIZER_MISSING` when there is none, `TOKENIZER_INVALID` when it cannot be read or built, or takes too long.
+ */
+export function openTokenizer(
+  beside: string | undefined,
+  { mostMs = MOST_MS }: { readonly mostMs?: number } = {},
+): TextTokenizer {
+  const folder = beside === undefined ? undefined : dirname(beside);
+  const path = folder === undefined ? undefined : join(folder, TOKENIZER_FILE);
+  if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+    const seen =
+      path === undefined
+        ? 'a model given as bytes has no folder to look for a tokenizer in'
+        : `there is no file ${path}`;
+    throw new MesascopeError(
+      'TOKENIZER_MISSING',
+      `the data hold text, and no tokenizer lies beside the model: ${seen}`,
+      {
+        facts: { looked: path },
+      },
+    );
+  }
+  const description = readJson(path);
+  const configPath = join(folder!, CONFIG_FILE);
+  const hasConfig = statSync(configPath, { throwIfNoEntry: false })?.isFile() === true;
+  const config = hasConfig ? readJson(configPath) : undefined;
+  const model = mustDescribe(description.value, path);
+  const settings = settingsOf(model, config?.value);
+  const tokenizer = limited(
+    { path, mostMs },
+    () =>
+      new LibraryTokenizer(
+        {
+          added_tokens: [],
+          normalizer: null,
+          pre_tokenizer: null,
+          post_processor: null,
+          decoder: null,
+          ...description.value,
+        },
+        settings,
+      ),
+  );
+  const unknown = settings.unk_token;
+  return {
+    path,
+    sha256: sha256(description.text, '\n', config?.text ?? ''),
+    unknownId: typeof unknown === 'string' ? tokenizer.token_to_id(unknown) : undefined,
+    encode: (texts) => encodeAll(tokenizer, { path, mostMs }, texts),
+  };
+}
+
+function encodeAll(tokenizer: LibraryTokenizer, place: Place, texts: readonly string[]): TokenizedText[] {
+  const encoded: TokenizedText[] = [];
+  for (let from = 0; from < texts.length; from += TEXTS_AT_A_TIME) {
+    const part = texts.slice(from, from + TEXTS_AT_A_TIME);
+    limited(
+      place,
+      () => {
+        for (const text of part) {
+          const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: true });
+          encoded.push({
+            ids: ids.map((id: unknown) => (isId(id) ? id : -1)),
+            pieces: ids.map((id: unknown, at: number) =>
+              String((isId(id) ? tokenizer.id_to_token(id) : undefined) ?? tokens[at]),
+            ),
+          });
+        }
+      },
+      () => encoded.length,
+    );
+  }
+  return encoded;
+}
+
+function isId(id: unknown): id is number {
+  return typeof id === 'number' && Number.isSafeInteger(id) && id >= 0;
+}
+
+function readJson(path: string): { readonly text: string; readonly value: Loose } {
+  const invalid = invalidAt(path);
+  const bytes = statSync(path).size;
+  if (bytes > MOST_BYTES) throw invalid(`has ${bytes} bytes, and at most ${MOST_BYTES} are read`);
+  let text: string;
+  let value: unknown;
+  try {
+    text = readFileSync(path, 'utf8');
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(`cannot be read as JSON: ${(cause as Error).message}`, cause);
+  }
+  if (!isObject(value)) throw invalid('is not a JSON object');
+  return { text, value };
+}
+
+/** What the library takes for granted; everything else it checks, or fails on, itself. */
+function mustDescribe(description: Loose, path: string): Loose {
+  const invalid = invalidAt(path);
+  const { model, added_tokens: added } = description;
+  if (!isObject(model)) throw invalid('has no `model`: it is not a tokenizer');
+  if (typeof model.vocab !== 'object' || model.vocab === null) throw invalid('has no `model.vocab`');
+  const goodToken = (token: unknown): boolean =>
+    isObject(token) && typeof token.content === 'string' && isId(token.id);
+  if (added !== undefined && !(Array.isArray(added) && added.every(goodToken))) {
+    throw invalid('has `added_tokens` that are no list of tokens with `id` and `content`');
+  }
+  return model;
+}
+
+/** Settings that stand in the configuration alone; names of special tokens may be written there as objects. */
+function settingsOf(model: Loose, config: Loose = {}): Record<string, unknown> {
+  const settings: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(config)) {
+    settings[name] = name.endsWith('_token') && isObject(value) ? value.content : value;
+  }
+  // The tokenizer's own word for unknown ones comes first, as it does in Python; the library reads it from here for lists of whole words.
+  if (typeof model.unk_token === 'string') settings.unk_token = model.unk_token;
+  return settings;
+}
+
+/** Runs the library's code on what a file says: whatever goes wrong there, or takes too long, is a fault of the file. */
+function limited<T>({ path, mostMs }: Place, work: () => T, row?: () => number): T {
+  const invalid = invalidAt(path);
+  try {
+    // The limit holds for everything called from here: regular expressions can be stopped in no other way.
+    return RUN.runInContext(createContext({ work }), { timeout: mostMs }) as T;
+  } catch (cause) {
+    const tooLong = (cause as { code?: unknown }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+    const facts = row === undefined ? {} : { row: row() };
+    throw invalid(
+      tooLong
+        ? `takes more than ${mostMs / 1000} s for ${row === undefined ? 'being read' : `${TEXTS_AT_A_TIME} texts`}`
+        : `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause,
+      facts,
+    );
+  }
+}
+
+const RUN = new Script('work()');
+
+function invalidAt(path: string): (seen: string, cause?: unknown, facts?: Loose) => MesascopeError {
+  return (seen, cause, facts = {}) =>
+    new MesascopeError('TOKENIZER_INVALID', `the tokenizer file ${seen}`, {
+      location: { file: path },
+      facts,
+      ...(cause === undefined ? {} : { cause }),
+    });
+}
+
+function isObject(value: unknown): value is Loose {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
