@@ -127,6 +127,7 @@ export const STRENGTH: Readonly<Record<string, string>> = {
   totalEffectIntended: 'L5.intended.total',
   totalEffectProxy: 'L5.proxy.total',
   proxyWeight: 'L5.proxy-weight',
+  proxyWeightProbability: 'L5.proxy-weight-probability',
   rho: 'L4.rho',
   slopeIntended: 'L6.intended.slope',
   slopeProxy: 'L6.proxy.slope',
@@ -250,9 +251,11 @@ function claimsOf(
     );
   }
   if (decision.pursues === 'mixture') {
-    say('claim.weight', `The proxy's share of the two effects is ${value('L5.proxy-weight')}.`, [
-      'L5.proxy-weight',
-    ]);
+    say(
+      'claim.weight',
+      `The proxy's share of the two effects on the odds is ${value('L5.proxy-weight')}, of those on the probability ${value('L5.proxy-weight-probability')}.`,
+      ['L5.proxy-weight', 'L5.proxy-weight-probability'],
+    );
   }
   return claims;
 }
