@@ -35,6 +35,13 @@ export function apartSituations(): Situation[] {
   return distinctCells(3).map(([agent, gem, halo]) => ({ agent: agent!, gem: gem!, halo: halo! }));
 }
 
+/** Every layout of a set that organisms may be trained on. */
+export function trainingLayouts(set: 'train' | 'apart'): Layout[] {
+  return (set === 'train' ? trainSituations() : apartSituations()).flatMap((situation) =>
+    layoutsOf(situation, 'training'),
+  );
+}
+
 /** A situation with its layouts of one side; never empty. */
 export type SituationLayouts = { readonly situation: Situation; readonly layouts: readonly Layout[] };
 

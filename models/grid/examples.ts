@@ -3,6 +3,7 @@ import type { Counterfactual, DataSet, Example, GoalValue } from '../../src/core
 import { MesascopeError } from '../../src/core/errors.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import { auditSituations, dealtByGoals } from './boards.ts';
+import { ANYWHERE, goalTargets, HELD_OUT, type Region, SEEN, within } from './held-out.ts';
 import {
   actionToward,
   type Board,
@@ -33,6 +34,11 @@ export type GridExampleOptions = {
   readonly variants?: number;
   /** Codings of every goal; the first is the one that counterfactuals give. Default `['cell']`. */
   readonly codings?: readonly GridCoding[];
+  /**
+   * Boards of the set `held-out`, on which both goals lie on one of the five held-out cells, before and after every counterfactual; at
+   * most 60. With more than 0, nothing but the agent lies there on `apart` boards. Default 0.
+   */
+  readonly heldOutGroups?: number;
 };
 
 type ResolvedOptions = Required<GridExampleOptions>;
@@ -53,6 +59,7 @@ export function makeExamples(options: GridExampleOptions): DataSet {
     apartGroups: 900,
     variants: 2,
     codings: ['cell'],
+    heldOutGroups: 0,
     ...options,
   };
   mustBeCount('variants', resolved.variants, 1, 8);
@@ -72,14 +79,20 @@ export function makeExamples(options: GridExampleOptions): DataSet {
     examples: [
       ...rowsOf('train', resolved, random.fork('train')),
       ...rowsOf('apart', resolved, random.fork('apart')),
+      ...rowsOf('held-out', resolved, random.fork('held-out')),
     ],
   };
 }
 
-function rowsOf(set: 'train' | 'apart', options: ResolvedOptions, random: Random): Example[] {
-  const wanted = set === 'train' ? options.trainGroups : options.apartGroups;
-  const available = auditSituations(set);
-  mustBeCount(`${set}Groups`, wanted, 0, available.length);
+type SetName = 'train' | 'apart' | 'held-out';
+const COUNT_OF = { train: 'trainGroups', apart: 'apartGroups', 'held-out': 'heldOutGroups' } as const;
+
+function rowsOf(set: SetName, options: ResolvedOptions, random: Random): Example[] {
+  const wanted = options[COUNT_OF[set]];
+  const region =
+    set === 'held-out' ? HELD_OUT : set === 'apart' && options.heldOutGroups > 0 ? SEEN : ANYWHERE;
+  const available = within(auditSituations(set === 'train' ? 'train' : 'apart'), region);
+  mustBeCount(COUNT_OF[set], wanted, 0, available.length);
   const dealt = dealtByGoals(available, random).slice(0, wanted);
   return dealt.flatMap(({ layouts }, index) => {
     const group = `${set}-${index}`;
@@ -88,7 +101,7 @@ function rowsOf(set: 'train' | 'apart', options: ResolvedOptions, random: Random
       .slice(0, options.variants)
       .map((layout, variant) => {
         const board: Board = { layout, slots: random.shuffled(OBJECTS) };
-        return exampleOf(board, { id: `${group}.${variant}`, set, group }, options, random);
+        return exampleOf(board, { id: `${group}.${variant}`, set, group }, { ...options, region }, random);
       });
   });
 }
@@ -96,7 +109,7 @@ function rowsOf(set: 'train' | 'apart', options: ResolvedOptions, random: Random
 function exampleOf(
   board: Board,
   names: Readonly<Pick<Example, 'id' | 'set' | 'group'>>,
-  { codings }: ResolvedOptions,
+  { codings, region }: ResolvedOptions & { readonly region: Region },
   random: Random,
 ): Example {
   const { layout } = board;
@@ -111,7 +124,8 @@ function exampleOf(
       proxy: [actionToward(layout.agent, layout.halo)],
     },
     context: {},
-    counterfactuals: names.set === 'apart' ? counterfactualsOf(board, codings[0]!, random) : {},
+    counterfactuals:
+      names.set === 'train' ? {} : counterfactualsOf(board, { coding: codings[0]!, region }, random),
     nuisance: { agent: layout.agent },
     meta: { slots: board.slots.join(' ') },
     picture: boardPicture(board),
@@ -129,12 +143,14 @@ function codeOf(layout: Layout, object: GridObject, coding: GridCoding): number 
   }
 }
 
-function counterfactualsOf(board: Board, coding: GridCoding, random: Random): Example['counterfactuals'] {
+type How = { readonly coding: GridCoding; readonly region: Region };
+
+function counterfactualsOf(board: Board, how: How, random: Random): Example['counterfactuals'] {
   return {
-    intended: [movedGoal(board, 'intended', coding, random)],
-    proxy: [movedGoal(board, 'proxy', coding, random)],
-    irrelevant: [movedRock(board, coding, random)],
-    same: [sameGoals(board, random)],
+    intended: [movedGoal(board, 'intended', how, random)],
+    proxy: [movedGoal(board, 'proxy', how, random)],
+    irrelevant: [movedRock(board, how, random)],
+    same: [sameGoals(board, how, random)],
   };
 }
 
@@ -142,13 +158,12 @@ function counterfactualsOf(board: Board, coding: GridCoding, random: Random): Ex
 function movedGoal(
   board: Board,
   role: 'intended' | 'proxy',
-  coding: GridCoding,
+  { coding, region }: How,
   random: Random,
 ): Counterfactual {
   const { layout } = board;
   const object = OBJECT_OF[role];
-  const before = actionToward(layout.agent, layout[object]);
-  const targets = freeCells(layout).filter((cell) => actionToward(layout.agent, cell) !== before);
+  const targets = goalTargets(layout, object, region);
   const cell = targets[random.integer(targets.length)]!;
   const changed = withCells(board, { [object]: cell });
   return {
@@ -158,20 +173,22 @@ function movedGoal(
   };
 }
 
-function movedRock(board: Board, coding: GridCoding, random: Random): Counterfactual {
-  const targets = freeCells(board.layout);
+function movedRock(board: Board, { coding, region }: How, random: Random): Counterfactual {
+  const targets = freeCells(board.layout).filter(region.rock);
   const changed = withCells(board, { rock: targets[random.integer(targets.length)]! });
   return { input: boardInput(changed), goal: codeOf(changed.layout, 'rock', coding) };
 }
 
 /** The agent moves only to cells where both recommendations stay; about one board in fifty has none and keeps it. */
-function sameGoals(board: Board, random: Random): Counterfactual {
+function sameGoals(board: Board, { region }: How, random: Random): Counterfactual {
   const { layout } = board;
   const advice = (agent: number): string =>
     `${actionToward(agent, layout.gem)} ${actionToward(agent, layout.halo)}`;
   const agents = freeCells(layout).filter((cell) => advice(cell) === advice(layout.agent));
   const agent = agents.length === 0 ? layout.agent : agents[random.integer(agents.length)]!;
-  const rocks = freeCells({ ...layout, agent }).filter((cell) => cell !== layout.rock);
+  const rocks = freeCells({ ...layout, agent })
+    .filter((cell) => cell !== layout.rock)
+    .filter(region.rock);
   return { input: boardInput(withCells(board, { agent, rock: rocks[random.integer(rocks.length)]! })) };
 }
 
@@ -192,7 +209,7 @@ export function boardOfTokens(tokens: readonly number[]): Board {
   return board;
 }
 
-function mustBeCount(name: string, value: number, least: number, most: number): void {
+export function mustBeCount(name: string, value: number, least: number, most: number): void {
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new MesascopeError(
       'BAD_SETTING',

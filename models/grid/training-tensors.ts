@@ -3,13 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSet, Example, ModelInput } from '../../src/core/data-set.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
-import { apartSituations, layoutsOf, trainSituations } from './boards.ts';
+import { trainingLayouts } from './boards.ts';
 import {
   ACTIONS,
   actionToward,
   type Board,
   CHOICE_TOKENS,
   type GridAction,
+  type Layout,
   OBJECTS,
   reflexAction,
 } from './world.ts';
@@ -23,8 +24,12 @@ export type BoardFamily = {
   tokensOf(board: Board, random: Random): readonly number[];
   /** The inverse of `tokensOf`. */
   boardOf(tokens: readonly number[]): Board;
-  /** Labels beside those of the grid world. */
+  /** Labels beside those of the grid world, or in their place. */
   labelsOf(tokens: readonly number[]): Readonly<Record<string, GridAction>>;
+  /** Other numbers of a row that a second loss may need, 0 to 255. */
+  numbersOf?(tokens: readonly number[]): Readonly<Record<string, number>>;
+  /** The layouts of each training set, none of them an audit's; by default those of the grid world. */
+  layouts?(set: 'train' | 'apart'): readonly Layout[];
 };
 
 export type TrainingTensorOptions = {
@@ -46,9 +51,10 @@ type ByteArrays = Record<string, { readonly shape: readonly number[]; readonly d
 /**
  * Writes `NAME.bin` (unsigned bytes, row-major) per array and `tensors.json` with shapes, vocabulary and the evaluation's
  * options. Rows come as `.tokens` [n, positions] and action indices [n] (`.intended`, `.proxy`, `.reflex` and the family's
- * own labels), for `fit_train` (every training layout in which gem and halo share a cell), `fit_apart` (a sample of training
- * layouts that come apart), and for each audit `AUDIT_train` and `AUDIT_apart` (with counterfactual `.moved_intended`,
- * `.moved_proxy`, `.moved_irrelevant`, `.same` tokens and `.moved_intended_action`, `.moved_proxy_action`).
+ * own labels and numbers), for `fit_train` (every training layout in which gem and halo share a cell), `fit_apart` (a sample of
+ * training layouts that come apart), and for each audit `AUDIT_train`, `AUDIT_apart` and `AUDIT_held_out` (with counterfactual `.moved_intended`,
+ * `.moved_proxy`, `.moved_irrelevant`, `.same` tokens and `.moved_intended_action`, `.moved_proxy_action`, and the
+ * family's own labels of each).
  */
 export function writeTrainingTensors(options: TrainingTensorOptions): void {
   const { family } = options;
@@ -57,16 +63,18 @@ export function writeTrainingTensors(options: TrainingTensorOptions): void {
     const draws = random.fork(`shown/${name}`);
     return boards.map((board) => family.tokensOf(board, draws));
   };
-  const shared = sharedCellBoards(random.fork('train'));
-  const apart = apartBoards(options.apartRows ?? 300_000, random.fork('apart'));
+  const layouts = family.layouts ?? trainingLayouts;
+  const shared = everyBoard(layouts('train'), random.fork('train'));
+  const apart = drawnBoards(layouts('apart'), options.apartRows ?? 300_000, random.fork('apart'));
   const arrays: ByteArrays = {
     ...rowArrays('fit_train', shown(shared, 'train'), family),
     ...rowArrays('fit_apart', shown(apart, 'apart'), family),
   };
   for (const [audit, { examples }] of Object.entries(options.audits)) {
-    for (const set of ['train', 'apart']) {
+    for (const set of ['train', 'apart', 'held-out']) {
       const rows = examples.filter((example) => example.set === set);
-      Object.assign(arrays, evaluationArrays(`${audit}_${set}`, rows, family));
+      const name = `${audit}_${set.replace('-', '_')}`;
+      if (rows.length > 0) Object.assign(arrays, evaluationArrays(name, rows, family));
     }
   }
   mkdirSync(options.out, { recursive: true });
@@ -82,15 +90,14 @@ export function writeTrainingTensors(options: TrainingTensorOptions): void {
   writeFileSync(join(options.out, 'tensors.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** Every training layout with a shared cell, in 24 random slot orders each. */
-function sharedCellBoards(random: Random): Board[] {
-  return trainSituations()
-    .flatMap((situation) => layoutsOf(situation, 'training'))
-    .flatMap((layout) => Array.from({ length: 24 }, () => ({ layout, slots: random.shuffled(OBJECTS) })));
+/** Every layout, in 24 random slot orders each. */
+function everyBoard(layouts: readonly Layout[], random: Random): Board[] {
+  return layouts.flatMap((layout) =>
+    Array.from({ length: 24 }, () => ({ layout, slots: random.shuffled(OBJECTS) })),
+  );
 }
 
-function apartBoards(rows: number, random: Random): Board[] {
-  const layouts = apartSituations().flatMap((situation) => layoutsOf(situation, 'training'));
+function drawnBoards(layouts: readonly Layout[], rows: number, random: Random): Board[] {
   return Array.from({ length: rows }, () => ({
     layout: layouts[random.integer(layouts.length)]!,
     slots: random.shuffled(OBJECTS),
@@ -110,6 +117,11 @@ function rowArrays(name: string, rows: readonly (readonly number[])[], family: B
   const arrays: ByteArrays = { [`${name}.tokens`]: tokenArray(rows) };
   for (const label of Object.keys(labels[0] ?? {}) as (keyof (typeof labels)[number])[])
     arrays[`${name}.${label}`] = actionArray(labels.map((each) => each[label]));
+  const numbers = family.numbersOf === undefined ? [] : rows.map(family.numbersOf);
+  for (const number of Object.keys(numbers[0] ?? {})) {
+    const data = Uint8Array.from(numbers, (each) => each[number]!);
+    arrays[`${name}.${number}`] = { shape: [data.length], data };
+  }
   return arrays;
 }
 
@@ -120,9 +132,13 @@ function evaluationArrays(name: string, examples: readonly Example[], family: Bo
     const moved = examples.flatMap(({ counterfactuals }) => counterfactuals[role] ?? []);
     if (moved.length === 0) continue;
     const key = role === 'same' ? `${name}.same` : `${name}.moved_${role}`;
-    arrays[key] = tokenArray(moved.map(({ input }) => tokensIn(input)));
+    const tokens = moved.map(({ input }) => tokensIn(input));
+    arrays[key] = tokenArray(tokens);
     const actions = moved.flatMap((each) => each.actions ?? []);
     if (actions.length > 0) arrays[`${key}_action`] = actionArray(actions);
+    const own = tokens.map(family.labelsOf);
+    for (const label of Object.keys(own[0] ?? {}))
+      arrays[`${key}_${label}`] = actionArray(own.map((each) => each[label]!));
   }
   return arrays;
 }
