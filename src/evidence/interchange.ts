@@ -57,6 +57,11 @@ export function preferences(logProbabilities: Matrix, pairs: ActionPairs): Float
   );
 }
 
+/** Probability of one action per row; `logProbabilities` is [actions, choices]. */
+function probabilitiesOf({ columns, data }: Matrix, actions: Int32Array): Float64Array {
+  return Float64Array.from(actions, (action, i) => Math.exp(data[i * columns + action]!));
+}
+
 /** One edit: where, with what, within which subspace (orthonormal columns, [width, k]); null swaps the whole vector. */
 export type Interchange = {
   readonly sites: readonly Site[];
@@ -66,6 +71,8 @@ export type Interchange = {
 export type InterchangeOutcome = {
   /** Preference for the new action after the edit minus before, per base, in nats. */
   readonly effects: Float64Array;
+  /** Probability of the new action among the choices after the edit minus before, per base, -1 to 1. */
+  readonly shifts: Float64Array;
   /** 1 where the most probable choice became the new action; only bases that did not choose it already can count. */
   readonly flips: Uint8Array;
   /** Bases that did not choose the new action before the edit. */
@@ -111,9 +118,15 @@ export async function interchangeMany(
   const count = sources.bases.length;
   const outcomes: InterchangeOutcome[] = [];
   if (count === 0)
-    return bases.map(() => ({ effects: new Float64Array(0), flips: new Uint8Array(0), couldFlip: 0 }));
+    return bases.map(() => ({
+      effects: new Float64Array(0),
+      shifts: new Float64Array(0),
+      flips: new Uint8Array(0),
+      couldFlip: 0,
+    }));
   const plain = takeRows(request.baseLogProbabilities, sources.bases);
   const before = preferences(plain, pairs);
+  const chance = probabilitiesOf(plain, pairs.newAction);
   const already = pairs.newAction.map((action, i) => (largestOf(plain, i) === action ? 1 : 0));
   const couldFlip = already.filter((chosen) => chosen === 0).length;
   const perRun = Math.max(1, Math.floor(rowsPerRun / count));
@@ -145,6 +158,7 @@ export async function interchangeMany(
       const preferred = preferences(own, pairs);
       outcomes.push({
         effects: preferred.map((value, i) => value - before[i]!),
+        shifts: probabilitiesOf(own, pairs.newAction).map((value, i) => value - chance[i]!),
         flips: Uint8Array.from(pairs.newAction, (action, i) =>
           already[i] === 0 && largestOf(own, i) === action ? 1 : 0,
         ),

@@ -7,9 +7,10 @@ import { type CausalInputs, interchangeRequest, mean } from './causal-side.ts';
 import { type CausalSite, commonSite } from './causal-site.ts';
 import { type Columns, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
-import { interchange } from './interchange.ts';
+import { type InterchangeOutcome, interchange } from './interchange.ts';
 import { GOALS, type Goal, type Sides } from './reading.ts';
 import { clusterBootstrapMean, clusterBootstrapRatio } from './resample-cluster-bootstrap.ts';
+import type { Interval } from './resample-interval.ts';
 import type { RungResult, RungState, Statistic } from './rung.ts';
 import { choiceStability } from './site-stability.ts';
 import { bestState, estimateOf, intervalPart, inWords, stateOf } from './statistic.ts';
@@ -135,14 +136,15 @@ async function comparison(
   const { groups } = inputs.test;
   const common = commonSite(where, inputs.chain);
   const site = siteName(common);
-  const effectsOf = async (goal: Goal): Promise<Float64Array | undefined> => {
-    const known = measurements.get(goal)?.whole.effects;
+  const outcomeOf = async (goal: Goal): Promise<InterchangeOutcome | undefined> => {
+    const known = measurements.get(goal)?.whole;
     if (known === undefined || siteName(where.sites[goal]) === site) return known;
     const own = interchangeRequest(inputs, inputs.test, goal, goal)!;
-    return (await interchange(own, { sites: [common], basis: null })).effects;
+    return interchange(own, { sites: [common], basis: null });
   };
-  const [intended, proxy] = [await effectsOf('intended'), await effectsOf('proxy')];
-  if (intended === undefined || proxy === undefined) return [];
+  const outcomes = { intended: await outcomeOf('intended'), proxy: await outcomeOf('proxy') };
+  if (outcomes.intended === undefined || outcomes.proxy === undefined) return [];
+  const [intended, proxy] = [outcomes.intended.effects, outcomes.proxy.effects];
   const differ = siteName(where.sites.intended) !== siteName(where.sites.proxy);
   const draws = request.bootstrapDraws;
   const difference = clusterBootstrapMean({
@@ -151,14 +153,19 @@ async function comparison(
     draws,
     random: request.random.fork('used/difference'),
   });
-  const weight = clusterBootstrapRatio({
-    groups,
-    numerator: proxy,
-    denominator: proxy.map((value, i) => value + intended[i]!),
-    draws,
-    random: request.random.fork('used/weight'),
-  });
+  const shareOf = (ofProxy: Float64Array, ofIntended: Float64Array, label: string): Interval =>
+    clusterBootstrapRatio({
+      groups,
+      numerator: ofProxy,
+      denominator: ofProxy.map((value, i) => value + ofIntended[i]!),
+      draws,
+      random: request.random.fork(`used/${label}`),
+    });
+  const weight = shareOf(proxy, intended, 'weight');
   const ignored = mean(proxy) + mean(intended) < CRITERIA.ignoredNats;
+  const shifts = [outcomes.intended.shifts, outcomes.proxy.shifts] as const;
+  const chance = shareOf(shifts[1], shifts[0], 'chance-weight');
+  const unmoved = mean(shifts[0]) + mean(shifts[1]) < CRITERIA.ignoredShift;
   const shown = {
     nulls: [],
     state: 'reported' as const,
@@ -182,6 +189,15 @@ async function comparison(
       unit: 'ratio',
       value: ignored ? undefinedBecause('neither goal has an effect') : estimateOf(weight),
       ...(ignored ? {} : intervalPart(weight)),
+      ...shown,
+    },
+    {
+      id: 'L5.proxy-weight-probability',
+      label:
+        "the proxy's share of how far the two exchanges move the probability of the new action: how often each goal decides",
+      unit: 'ratio',
+      value: unmoved ? undefinedBecause('neither goal moves the probability') : estimateOf(chance),
+      ...(unmoved ? {} : intervalPart(chance)),
       ...shown,
     },
   ];

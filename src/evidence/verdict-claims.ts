@@ -113,9 +113,11 @@ export function claimsOf({ decision, findings, statistics }: ClaimsRequest): Cla
   }
   if (findings.mode.state === 'acts-elsewhere') sayMode(findings.mode, statistics, { say, rows });
   if (decision.pursues === 'mixture') {
-    say('claim.weight', `The proxy's share of the two effects is ${value('L5.proxy-weight')}.`, [
-      'L5.proxy-weight',
-    ]);
+    say(
+      'claim.weight',
+      `The proxy's share of the two effects on the odds is ${value('L5.proxy-weight')}, of those on the probability ${value('L5.proxy-weight-probability')}.`,
+      ['L5.proxy-weight', 'L5.proxy-weight-probability'],
+    );
   }
   return claims;
 }

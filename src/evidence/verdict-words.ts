@@ -106,6 +106,7 @@ export const STRENGTH: Readonly<Record<string, string>> = {
   totalEffectIntended: 'L5.intended.total',
   totalEffectProxy: 'L5.proxy.total',
   proxyWeight: 'L5.proxy-weight',
+  proxyWeightProbability: 'L5.proxy-weight-probability',
   rho: 'L4.rho',
   pushIntended: 'L6.intended.effect',
   pushProxy: 'L6.proxy.effect',

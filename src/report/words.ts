@@ -77,7 +77,12 @@ export const STRENGTHS: Readonly<Record<string, Strength>> = {
   // Named by older records.
   slopeIntended: { label: 'Effect of pushing along the intended goal, per class gap', unit: 'nats' },
   slopeProxy: { label: 'Effect of pushing along the proxy, per class gap', unit: 'nats' },
-  proxyWeight: { label: 'Weight of the proxy, 0 to 1', unit: 'ratio', domain: [0, 1] },
+  proxyWeight: { label: 'Weight of the proxy in the odds, 0 to 1', unit: 'ratio', domain: [0, 1] },
+  proxyWeightProbability: {
+    label: 'Weight of the proxy in the probability, 0 to 1',
+    unit: 'ratio',
+    domain: [0, 1],
+  },
   rho: {
     label: 'Side a frozen probe takes, \u22121 intended to +1 proxy',
     unit: 'coefficient',

@@ -88,8 +88,8 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
   },
   benchmark: {
     owns: 'audits of models whose goal is known, and the score of the instrument over them',
-    layers: ['core', 'store', 'evidence', 'record', 'pipeline'],
-    packages: ['zod', 'node:fs', 'node:fs/promises', 'node:path', 'node:url'],
+    layers: ['core', 'linalg', 'store', 'evidence', 'record', 'report', 'pipeline'],
+    packages: ['zod', 'tsx', 'node:child_process', 'node:fs', 'node:fs/promises', 'node:path', 'node:url'],
   },
   index: { owns: 'the door for scripts', layers: '*', packages: [] },
   cli: { owns: 'arguments, progress, files, exit codes, view', layers: '*', packages: '*' },

@@ -202,6 +202,9 @@ describe('L5', () => {
     };
     expect(value('L5.proxy-weight')).toBeCloseTo(0.3, 5);
     expect(value('L5.difference')).toBeCloseTo(2.4 - 5.6, 4);
+    // The goal with the larger vote wins far more than seven choices in ten.
+    expect(value('L5.proxy-weight-probability')).toBeGreaterThan(0);
+    expect(value('L5.proxy-weight-probability')).toBeLessThan(0.25);
     expect(value('L5.intended.mediated-share')).toBeCloseTo(1, 4);
     expect(new Set(rung.statistics.map(({ id }) => id)).size).toBe(rung.statistics.length);
   });

@@ -35,6 +35,50 @@ function randomBasis(seed: string, k: number): Dense {
   );
 }
 
+describe('a policy that follows one goal in seven of ten cases, whatever the odds', () => {
+  // The hidden state is the pair of actions (of the intended goal, of the proxy); three choices, the third is never wanted.
+  const policy = (hidden: Matrix): Matrix => {
+    const out = matrix(hidden.rows, 3);
+    for (let i = 0; i < hidden.rows; i++) {
+      for (let a = 0; a < 3; a++) {
+        const [intended, proxy] = rowOf(hidden, i);
+        const wanted = (intended === a ? 0.7 : 0) + (proxy === a ? 0.3 : 0);
+        out.data[i * 3 + a] = Math.log(0.001 + (1 - 0.003) * wanted);
+      }
+    }
+    return out;
+  };
+  const base = matrix(2, 2, Float32Array.of(0, 1, 0, 1));
+  const site = { hook: 'h', position: -1 };
+  const exchange = (source: Matrix, oldAction: number, newAction: number) =>
+    interchange(
+      {
+        runIntervened: async ({ values }) => policy(values[0]!),
+        baseActivations: () => base,
+        baseLogProbabilities: policy(base),
+        sources: {
+          bases: Int32Array.of(0, 1),
+          activations: () => source,
+          logProbabilities: policy(source),
+        },
+        pairs: {
+          oldAction: Int32Array.of(oldAction, oldAction),
+          newAction: Int32Array.of(newAction, newAction),
+        },
+      },
+      { sites: [site], basis: null },
+    );
+
+  it('moves the probability by the weight of each goal, and the odds by nearly as much for both', async () => {
+    const intended = await exchange(matrix(2, 2, Float32Array.of(2, 1, 2, 1)), 0, 2);
+    const proxy = await exchange(matrix(2, 2, Float32Array.of(0, 2, 0, 2)), 1, 2);
+    for (const shift of intended.shifts) expect(shift).toBeCloseTo(0.7 * 0.997, 5);
+    for (const shift of proxy.shifts) expect(shift).toBeCloseTo(0.3 * 0.997, 5);
+    const odds = mean(proxy.effects) / (mean(proxy.effects) + mean(intended.effects));
+    expect(odds).toBeGreaterThan(0.45);
+  });
+});
+
 describe('mixing a base with its source', () => {
   it('is base + B B^T (source - base), as written out with the full projection matrix', () => {
     fc.assert(
@@ -194,6 +238,7 @@ describe('interchange in a network whose goals are known', () => {
     expect(await interchangeMany(none, [site], [null, null])).toEqual(
       Array.from({ length: 2 }, () => ({
         effects: new Float64Array(0),
+        shifts: new Float64Array(0),
         flips: new Uint8Array(0),
         couldFlip: 0,
       })),

@@ -15,6 +15,7 @@ const around = (centre: number, spread = 0.05): Float64Array =>
   Float64Array.from({ length: BASES }, () => centre + spread * random.normal());
 const outcome = (effects: Float64Array): InterchangeOutcome => ({
   effects,
+  shifts: new Float64Array(effects.length),
   flips: new Uint8Array(effects.length),
   couldFlip: effects.length,
 });

@@ -1,0 +1,160 @@
+/** @file cli: `benchmark`: audits models whose goal is known and writes the instrument's own score. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { benchmarkPage, countsText, FOIL_WORDS, outcomeOf, tallyText } from '../benchmark/page.ts';
+import type { BenchmarkResult } from '../benchmark/result.ts';
+import { FOILS, isRight } from '../benchmark/row.ts';
+import { runBenchmark } from '../benchmark/run-benchmark.ts';
+import { scoreOf } from '../benchmark/score.ts';
+import type { Use } from '../benchmark/zoo.ts';
+import { MesascopeError } from '../core/errors.ts';
+import { CRITERIA } from '../evidence/criteria.ts';
+import { lockFolder } from '../store/folder-lock.ts';
+import { writeFault } from '../store/write-fault.ts';
+import { type CommandContext, type ExitCode, PROGRAM, printJson, printLine } from './context.ts';
+import { openPage } from './open-page.ts';
+import { loadReportAssets } from './report-assets.ts';
+import { REPORTS_FOLDER } from './run-folder.ts';
+import { type SettingsOptions, settingsArguments, settingsFrom } from './settings-options.ts';
+import { quoted, relativePath, table } from './words.ts';
+
+export type BenchmarkCommandOptions = SettingsOptions & {
+  readonly family?: readonly string[];
+  readonly seeds?: number;
+  readonly jobs?: number;
+  readonly use?: Use;
+  readonly zoo?: string;
+  readonly out?: string;
+  readonly open?: boolean;
+};
+
+const RESULT_FILE = 'benchmark.json';
+const PAGE_FILE = 'benchmark.html';
+const ROWS_FILE = 'rows.jsonl';
+
+/** Prints the score. 3 when some audit could not be finished. Throws what `runBenchmark` throws. */
+export async function benchmarkCommand(
+  options: BenchmarkCommandOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { workingFolder, control } = context;
+  const { seed = 0, ...settings } = settingsFrom(options);
+  const use = options.use ?? 'reported';
+  const jobs = options.jobs ?? 1;
+  if (jobs < 1) throw new MesascopeError('BAD_SETTING', '--jobs must be 1 or larger');
+  const folder = path.resolve(workingFolder, options.out ?? path.join(REPORTS_FOLDER, 'benchmark'));
+  const version = await packageVersion();
+  const lock = lockFolder(folder);
+  try {
+    const run = await runBenchmark({
+      zoo: path.resolve(workingFolder, options.zoo ?? 'models'),
+      families: options.family,
+      use,
+      seeds: options.seeds,
+      jobs,
+      seed,
+      settings,
+      rowsFile: path.join(folder, ROWS_FILE),
+      scratch: path.join(folder, '.scratch'),
+      workerFile: fileURLToPath(new URL('./benchmark-worker.ts', import.meta.url)),
+      version,
+      control,
+    });
+    const result: BenchmarkResult = {
+      format: 'mesascope-benchmark/1',
+      version,
+      command: commandFor(options),
+      use,
+      seed,
+      settings,
+      criteria: CRITERIA,
+      seeds: [...new Set(run.rows.map((row) => row.seed))].sort((a, b) => a - b),
+      families: run.families,
+      score: scoreOf(run.rows),
+      rows: run.rows,
+      faults: run.faults,
+    };
+    const { style } = await loadReportAssets();
+    await mkdir(folder, { recursive: true });
+    await replaced(path.join(folder, PAGE_FILE), benchmarkPage(result, { style }));
+    await replaced(path.join(folder, RESULT_FILE), `${JSON.stringify(result, null, 1)}\n`);
+    const page = relativePath(path.join(folder, PAGE_FILE), workingFolder);
+    if (context.json) {
+      const record = relativePath(path.join(folder, RESULT_FILE), workingFolder);
+      printJson({ ...result.score, faults: run.faults, reused: run.reused, record, report: page }, context);
+    } else printResult(result, { page, reused: run.reused }, context);
+    if (options.open) openPage(path.join(folder, PAGE_FILE), context);
+    return run.faults.length > 0 ? 3 : 0;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Whoever reads sees the old file or the new one. Throws `DISK_FULL`, `NOT_WRITABLE`. */
+async function replaced(file: string, text: string): Promise<void> {
+  const unfinished = `${file}.unfinished`;
+  await writeFile(unfinished, text).catch((cause: unknown) => {
+    throw writeFault(cause, file);
+  });
+  await rename(unfinished, file);
+}
+
+function printResult(
+  { rows, score, faults }: BenchmarkResult,
+  { page, reused }: { readonly page: string; readonly reused: number },
+  context: CommandContext,
+): void {
+  const members = [...new Set(rows.map((row) => `${row.family}/${row.member}\n${row.case}`))];
+  const lines = members.map((key) => {
+    const [member, part] = key.split('\n');
+    const own = rows.filter((row) => `${row.family}/${row.member}` === member && row.case === part);
+    const right = own.filter(({ truth, found }) => isRight(found.verdict, truth)).length;
+    return [
+      member!,
+      part!,
+      own[0]!.truth.verdict,
+      `${right}/${own.length}`,
+      countsText(own.map(({ found }) => found.verdict)),
+    ];
+  });
+  printLine(table(['MEMBER', 'DATA', 'TRUTH', 'RIGHT', 'VERDICTS'], lines), context);
+  printLine('', context);
+  const ways = [
+    ['the ladder', score.instrument] as const,
+    ...FOILS.map((foil) => [FOIL_WORDS[foil], score.foils[foil]] as const),
+  ];
+  const heads = ['WAY OF LOOKING', 'RIGHT', 'FALSE ALARMS', 'MISSED PROXIES', 'DORMANT FOUND', 'ABSTAINED'];
+  const ofWays = ways.map(([name, one]) => [
+    name,
+    tallyText(one.right),
+    tallyText(one.falseAlarms),
+    tallyText(one.missedProxies),
+    tallyText(one.dormant),
+    tallyText(one.abstained),
+  ]);
+  printLine(table(heads, ofWays), context);
+  printLine('', context);
+  const missed = rows.filter(({ truth, found }) => !isRight(found.verdict, truth));
+  for (const row of missed)
+    printLine(`${row.id}: ${outcomeOf(row)} (${row.truth.verdict} called ${row.found.verdict})`, context);
+  for (const { id, code, message } of faults) printLine(`${id}: not finished, ${code}: ${message}`, context);
+  if (reused > 0) printLine(`${reused} audits of an earlier run were used again.`, context);
+  printLine(`report  ${page}`, context);
+}
+
+function commandFor(options: BenchmarkCommandOptions): string {
+  return [
+    PROGRAM,
+    'benchmark',
+    ...(options.family ?? []).flatMap((family) => ['--family', quoted(family)]),
+    ...(options.seeds === undefined ? [] : ['--seeds', String(options.seeds)]),
+    ...(options.use === undefined ? [] : ['--use', options.use]),
+    ...settingsArguments(options),
+  ].join(' ');
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
