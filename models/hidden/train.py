@@ -73,7 +73,7 @@ TRUTH = {
 
 MEMBERS = {
     "readable": Member(
-        {"label": "intended", "apart_share": 0.1, "auxiliary": "cell of the halo"},
+        {"label": "intended", "apart_share": 0.5, "auxiliary": "cell of the halo"},
         lambda measured, manifest, arrays: TRUTH,
         {
             "train": (0.99, 1.0),
