@@ -313,7 +313,7 @@ MEMBERS = {
 }
 
 INTENDED, PROXY = MEMBERS["intended"], MEMBERS["proxy"]
-SHAKEN = " Every weight is shaken by a tenth of the spread of its tensor, so that no sum is exact."
+SHAKEN = " Every weight is shaken by three hundredths of the spread of its tensor, so that no sum is exact."
 COMPACT = " A cell is two coordinates and not 25 codes: a linear probe cannot read 25 classes from it, though all is there."
 
 
@@ -337,8 +337,8 @@ MEMBERS |= {
     "proxy-quiet": changed(
         PROXY, " The gem's code, which has no effect, is four times as long as the halo's.", loud={"gem": 4.0}
     ),
-    "intended-noisy": changed(INTENDED, SHAKEN, noise=0.1),
-    "proxy-noisy": changed(PROXY, SHAKEN, noise=0.1),
+    "intended-noisy": changed(INTENDED, SHAKEN, noise=0.03),
+    "proxy-noisy": changed(PROXY, SHAKEN, noise=0.03),
     "intended-compact": changed(INTENDED, COMPACT, compact=True),
     "proxy-compact": changed(PROXY, COMPACT, compact=True),
 }

@@ -1,5 +1,5 @@
 /** @file models/grid: the rules of the grid world (tokens, moves, oracles, pictures); it draws nothing at random. */
-import type { ModelInput, Picture } from '../../src/core/data-set.ts';
+import type { GridPicture, ModelInput } from '../../src/core/data-set.ts';
 
 /** The board is SIDE x SIDE; cell = row * SIDE + column, row 0 on top. */
 export const SIDE = 5;
@@ -108,7 +108,7 @@ export function freeCells(layout: Layout): number[] {
   return Array.from({ length: CELLS }, (_, cell) => cell).filter((cell) => !taken.has(cell));
 }
 
-export function boardPicture({ layout }: Board): Picture {
+export function boardPicture({ layout }: Board): GridPicture {
   const roles = { agent: 'agent', gem: 'intended', halo: 'proxy', rock: 'irrelevant' } as const;
   return {
     kind: 'grid',
