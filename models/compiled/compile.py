@@ -313,7 +313,7 @@ MEMBERS = {
 }
 
 INTENDED, PROXY = MEMBERS["intended"], MEMBERS["proxy"]
-SHAKEN = " Every weight is shaken by three hundredths of the spread of its tensor, so that no sum is exact."
+SHAKEN = " Every weight is shaken by a hundredth of the spread of its tensor, so that no sum is exact."
 COMPACT = " A cell is two coordinates and not 25 codes: a linear probe cannot read 25 classes from it, though all is there."
 
 
@@ -337,8 +337,8 @@ MEMBERS |= {
     "proxy-quiet": changed(
         PROXY, " The gem's code, which has no effect, is four times as long as the halo's.", loud={"gem": 4.0}
     ),
-    "intended-noisy": changed(INTENDED, SHAKEN, noise=0.03),
-    "proxy-noisy": changed(PROXY, SHAKEN, noise=0.03),
+    "intended-noisy": changed(INTENDED, SHAKEN, noise=0.01),
+    "proxy-noisy": changed(PROXY, SHAKEN, noise=0.01),
     "intended-compact": changed(INTENDED, COMPACT, compact=True),
     "proxy-compact": changed(PROXY, COMPACT, compact=True),
 }
@@ -349,6 +349,7 @@ def make(name: str, seed: int, out: Path, manifest: dict, arrays: dict[str, torc
     member = MEMBERS[name]
     monitor = "open_at" in member
     folder = name if seed == FIRST_SEED else f"{name}-{seed}"
+    least = 0.9 if "noise" in member else 0.99
     basis = rotation(seed)
     model = compile_model(member, basis, manifest, seed)
     measured = measure(model, manifest, arrays)
@@ -374,13 +375,13 @@ def make(name: str, seed: int, out: Path, manifest: dict, arrays: dict[str, torc
                 "parameters": model.parameter_count(),
             },
             **measured,
-            "accuracy_range": {"train": [0.99, 1.0]},
+            "accuracy_range": {"train": [least, 1.0]},
             "evaluation": manifest["evaluation"],
             "largest_difference_from_torch": largest,
         },
     )
     print(json.dumps({"organism": f"compiled/{folder}", **measured["accuracy"]}), flush=True)
-    if measured["accuracy"]["train"] < 0.99:
+    if measured["accuracy"]["train"] < least:
         raise SystemExit(f"compiled/{folder} takes the common goal's step in {measured['accuracy']['train']:.1%} of rows")
 
 
