@@ -41,6 +41,7 @@ describe('help and version', () => {
       'capture',
       'run',
       'audit',
+      'benchmark',
       'report',
       'view',
       'list',
