@@ -44,7 +44,7 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, readonly number[
     column: [1],
   },
   hidden: { readable: [1] },
-  factions: { 'blend-90': [1], 'blend-70': [1], 'blend-50': [1], hungry: [1] },
+  factions: { 'blend-90': [1], 'blend-70': [1], 'blend-50': [1], hungry: [1], nearest: [1] },
   null: { random: [1], shuffled: [1], memoriser: [1], unskilled: [1] },
 };
 
