@@ -36,6 +36,10 @@ class Member:
     more: Callable[[int, Callable, dict, Arrays], dict] | None = None
     # Makes the file otherwise than by training: (seed, file) -> a model that answers as the file does, and fields of the card.
     make: Callable[[int, Path], tuple[Callable, dict]] | None = None
+    # Whether a seed's file is kept beside the card; `family.ts` makes again what is not.
+    keeps_file: Callable[[int], bool] = lambda seed: True
+    # What of `Decoder`'s sizes is not its default.
+    sizes: dict[str, int] = field(default_factory=dict)
 
     def folder(self, name: str, seed: int) -> str:
         return name if seed in self.bare else f"{name}-{seed}"
@@ -75,6 +79,7 @@ def make_organism(
             recipe,
             labels_of=None if member.labels_of is None else member.labels_of(seed, arrays),
             auxiliary=None if member.auxiliary is None else member.auxiliary(),
+            sizes=member.sizes,
         )
         training = {**recipe, **outcome, "parameters": model.parameter_count()}
         made = {}
@@ -100,7 +105,7 @@ def make_organism(
             "member": name,
             "seed": seed,
             "use": use_of(seed),
-            "knobs": member.knobs,
+            "knobs": {**member.knobs, **member.sizes},
             "truth": member.truth(measured, manifest, arrays),
             "training": training,
             **measured,
@@ -110,6 +115,8 @@ def make_organism(
             **made,
         },
     )
+    if not member.keeps_file(seed):
+        (out / "model.onnx").unlink()
     return []
 
 

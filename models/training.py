@@ -70,11 +70,12 @@ def train(
     *,
     labels_of: Labels | None = None,
     auxiliary: Auxiliary | None = None,
+    sizes: dict[str, int] | None = None,
 ) -> tuple[Decoder, dict]:
     """`knobs`: the label to learn, the share of come-apart boards in every batch, the seed. `labels_of` draws labels that
     no array holds. `recipe["stopped_after"]` ends training early, on a schedule made for `recipe["steps"]`."""
     torch.manual_seed(knobs["seed"])
-    model = Decoder(vocabulary=manifest["vocabulary"], positions=manifest["positions"])
+    model = Decoder(vocabulary=manifest["vocabulary"], positions=manifest["positions"], **(sizes or {}))
     parameters = list(model.parameters())
     if auxiliary is not None:
         auxiliary.watch(model)

@@ -134,6 +134,7 @@ MEMBERS = {
         ),
         {"train": (0.0, 0.5)},
         recipe={**SHORT_RECIPE, "stopped_after": 0},
+        sizes={"width": 32, "hidden": 128},
     ),
     "shuffled": Member(
         {"keep_norms": False, "keep_embeddings": False},
@@ -146,6 +147,7 @@ MEMBERS = {
         ),
         {"train": (0.0, 0.5)},
         make=shuffled,
+        keeps_file=lambda seed: seed == 1,
     ),
     "memoriser": Member(
         {"label": "memory", "apart_share": 0.5, "boards": MEMORISED},

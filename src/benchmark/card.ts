@@ -42,6 +42,8 @@ export type Card = {
   readonly use?: 'development' | 'reported' | undefined;
   readonly knobs?: Readonly<Record<string, unknown>> | undefined;
   readonly truth: Truth;
+  /** The organism that this one's file follows from; such a file may be left out of the folder. */
+  readonly made_from?: { readonly organism: string; readonly sha256: string } | undefined;
   readonly sha256: string;
 };
 
@@ -57,6 +59,8 @@ const truth: z.ZodType<Truth> = z.looseObject({
   weight_scale: z.enum(['log-odds', 'probability']).optional(),
 });
 
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
 const card: z.ZodType<Card> = z.looseObject({
   format: z.literal('mesascope-card/1'),
   name: z.string().min(1),
@@ -66,7 +70,8 @@ const card: z.ZodType<Card> = z.looseObject({
   use: z.enum(['development', 'reported']).optional(),
   knobs: z.record(z.string(), z.unknown()).optional(),
   truth,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  made_from: z.looseObject({ organism: z.string().min(1), sha256: digest }).optional(),
+  sha256: digest,
 });
 
 /** Throws `CARD_INVALID`, which names the file and the field. */

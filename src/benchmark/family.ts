@@ -20,6 +20,8 @@ export type FamilySpec = {
   readonly teaches: string;
   /** By member: what can and cannot be read of it, where that is not plain; shown beside its results. */
   readonly remarks?: Readonly<Record<string, string>>;
+  /** The bytes of an organism whose folder holds a card and no model file, since they follow from another organism's. */
+  readonly model?: (card: Card) => Uint8Array | Promise<Uint8Array>;
   /** The audits that an organism of this family gets, by its card. */
   readonly cases: (card: Card) => readonly BenchmarkCase[];
 };

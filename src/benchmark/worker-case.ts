@@ -11,7 +11,7 @@ import { CARD_FILE, loadFamily } from './zoo.ts';
 export async function doCase(order: CaseOrder, control: RunControl = {}): Promise<CaseResult> {
   try {
     const card = await readCard(path.join(order.folder, CARD_FILE));
-    const { cases } = await loadFamily(order.familyFile);
+    const { cases, model } = await loadFamily(order.familyFile);
     const part = cases(card).find(({ name }) => name === order.case);
     if (part === undefined) {
       throw new MesascopeError(
@@ -31,6 +31,7 @@ export async function doCase(order: CaseOrder, control: RunControl = {}): Promis
       folder: order.scratch,
       seed: order.seed,
       settings: order.settings,
+      ...(model === undefined ? {} : { model }),
       version: order.version,
       earlier: order.earlier,
       control,

@@ -1,9 +1,10 @@
 /** @file benchmark: finds families and their organisms below a folder; audits nothing. */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MesascopeError, nearestNames } from '../core/errors.ts';
+import { sha256 } from '../core/hash.ts';
 import { type Card, readCard } from './card.ts';
 import type { Family } from './family.ts';
 
@@ -75,8 +76,9 @@ async function organismsOf(family: string, folder: string): Promise<Organism[]> 
   const found: Organism[] = [];
   for (const name of (await readdir(folder)).sort()) {
     const own = path.join(folder, name);
-    if (!existsSync(path.join(own, CARD_FILE)) || !existsSync(path.join(own, MODEL_FILE))) continue;
+    if (!existsSync(path.join(own, CARD_FILE))) continue;
     const card = await readCard(path.join(own, CARD_FILE));
+    if (card.made_from === undefined && !existsSync(path.join(own, MODEL_FILE))) continue;
     found.push({
       id: `${family}/${name}`,
       family,
@@ -98,6 +100,25 @@ function chosen(organisms: readonly Organism[], { use, seeds = Infinity }: ZooFi
     const count = taken.get(organism.member) ?? 0;
     taken.set(organism.member, count + 1);
     return count < seeds;
+  });
+}
+
+/**
+ * The organism's model file, or what its family makes where the folder leaves it out. Throws `CARD_INVALID` unless it is, byte for byte,
+ * the file that the card speaks of.
+ */
+export async function readModel({ id, folder, card }: Organism, make?: Family['model']): Promise<Uint8Array> {
+  const file = path.join(folder, MODEL_FILE);
+  const isThere = existsSync(file);
+  if (!isThere && make === undefined) {
+    throw new MesascopeError('CARD_INVALID', `${id}: the folder holds no ${MODEL_FILE}`, {
+      remedy: 'Restore the file, or let the family say in `model` how it is made from another organism.',
+    });
+  }
+  const bytes = isThere ? new Uint8Array(await readFile(file)) : await make!(card);
+  if (sha256(bytes) === card.sha256) return bytes;
+  throw new MesascopeError('CARD_INVALID', `${id}: the model file is not the one that its card speaks of`, {
+    remedy: 'Make it again with the command on the card, or restore the file.',
   });
 }
 

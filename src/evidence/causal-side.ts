@@ -5,6 +5,7 @@ import {
   type InterchangeRequest,
   type ObserveIntervened,
   preferences,
+  probabilitiesOf,
   type RunIntervened,
   type Sources,
 } from './interchange.ts';
@@ -78,6 +79,16 @@ export function totalEffects(inputs: CausalInputs, side: CausalSide, goal: Goal)
   if (sources === undefined || pairs === undefined) return undefined;
   const before = preferences(takeRows(inputs.logProbabilities, side.bases), pairs);
   const after = preferences(sources.logProbabilities, pairs);
+  return after.map((value, i) => value - before[i]!);
+}
+
+/** Per base: probability of the new action among the choices on the source input minus on the base, -1 to 1; no edit. */
+export function totalShifts(inputs: CausalInputs, side: CausalSide, goal: Goal): Float64Array | undefined {
+  const sources = side.sources[goal];
+  const pairs = side.pairs[goal];
+  if (sources === undefined || pairs === undefined) return undefined;
+  const before = probabilitiesOf(takeRows(inputs.logProbabilities, side.bases), pairs.newAction);
+  const after = probabilitiesOf(sources.logProbabilities, pairs.newAction);
   return after.map((value, i) => value - before[i]!);
 }
 

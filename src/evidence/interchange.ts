@@ -58,7 +58,7 @@ export function preferences(logProbabilities: Matrix, pairs: ActionPairs): Float
 }
 
 /** Probability of one action per row; `logProbabilities` is [actions, choices]. */
-function probabilitiesOf({ columns, data }: Matrix, actions: Int32Array): Float64Array {
+export function probabilitiesOf({ columns, data }: Matrix, actions: Int32Array): Float64Array {
   return Float64Array.from(actions, (action, i) => Math.exp(data[i * columns + action]!));
 }
 

@@ -3,7 +3,7 @@
 import { measured, undefinedBecause } from '../core/outcome.ts';
 import type { Random } from '../core/random.ts';
 import type { Linalg } from '../linalg/linalg.ts';
-import { type CausalInputs, interchangeRequest, mean } from './causal-side.ts';
+import { type CausalInputs, interchangeRequest, mean, totalShifts } from './causal-side.ts';
 import { type CausalSite, commonSite } from './causal-site.ts';
 import { type Columns, siteName } from './columns.ts';
 import { CRITERIA } from './criteria.ts';
@@ -127,6 +127,21 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
   };
 }
 
+/** The proxy's share of two mean effects of the same bases; undefined where they are too small to be shared out. */
+function weighed(
+  measurements: ReadonlyMap<Goal, GoalEffect>,
+  effectsOf: (goal: Goal, effect: GoalEffect) => Float64Array | undefined,
+  least: number,
+  share: (ofProxy: Float64Array, ofIntended: Float64Array) => Interval,
+): Interval | undefined {
+  const [intended, proxy] = (['intended', 'proxy'] as const).map((goal) => {
+    const effect = measurements.get(goal);
+    return effect === undefined ? undefined : effectsOf(goal, effect);
+  });
+  if (intended === undefined || proxy === undefined || mean(intended) + mean(proxy) < least) return undefined;
+  return share(proxy, intended);
+}
+
 /** The difference of the two effects and the proxy's weight, on the same bases and at one site: the later of the two where they differ. */
 async function comparison(
   request: UsedRequest & { readonly inputs: CausalInputs; readonly where: CausalSite },
@@ -161,17 +176,25 @@ async function comparison(
       draws,
       random: request.random.fork(`used/${label}`),
     });
-  const weight = shareOf(proxy, intended, 'weight');
-  const ignored = mean(proxy) + mean(intended) < CRITERIA.ignoredNats;
-  const shifts = [outcomes.intended.shifts, outcomes.proxy.shifts] as const;
-  const chance = shareOf(shifts[1], shifts[0], 'chance-weight');
-  const unmoved = mean(shifts[0]) + mean(shifts[1]) < CRITERIA.ignoredShift;
+  const carried = shareOf(proxy, intended, 'weight');
+  const isCarried = mean(proxy) + mean(intended) >= CRITERIA.ignoredNats;
+  // One site may carry all of one goal and part of the other; how much each decides is told by what the model does when its input changes.
+  const totals = weighed(
+    measurements,
+    (_, { total }) => total,
+    CRITERIA.ignoredNats,
+    (of, ofOther) => shareOf(of, ofOther, 'total-weight'),
+  );
+  const chances = weighed(
+    measurements,
+    (goal) => totalShifts(inputs, inputs.test, goal),
+    CRITERIA.ignoredShift,
+    (of, ofOther) => shareOf(of, ofOther, 'chance-weight'),
+  );
+  const beside = { nulls: [], state: 'reported' as const, criterion: 'shown beside the effects' };
   const shown = {
-    nulls: [],
-    state: 'reported' as const,
-    criterion: differ
-      ? 'shown beside the effects; both at the later of the two sites'
-      : 'shown beside the effects',
+    ...beside,
+    ...(differ ? { criterion: 'shown beside the effects; both at the later of the two sites' } : {}),
     site,
   };
   return [
@@ -185,19 +208,28 @@ async function comparison(
     },
     {
       id: 'L5.proxy-weight',
-      label: "the proxy's share of the two effects: 0 all intended, 1 all proxy",
+      label: "the proxy's share of the two total effects on the odds: 0 all intended, 1 all proxy",
       unit: 'ratio',
-      value: ignored ? undefinedBecause('neither goal has an effect') : estimateOf(weight),
-      ...(ignored ? {} : intervalPart(weight)),
-      ...shown,
+      value: totals === undefined ? undefinedBecause('neither goal has an effect') : estimateOf(totals),
+      ...(totals === undefined ? {} : intervalPart(totals)),
+      ...beside,
     },
     {
       id: 'L5.proxy-weight-probability',
       label:
-        "the proxy's share of how far the two exchanges move the probability of the new action: how often each goal decides",
+        "the proxy's share of how far the two goals, changed in the input, move the probability of the new action: how often each decides",
       unit: 'ratio',
-      value: unmoved ? undefinedBecause('neither goal moves the probability') : estimateOf(chance),
-      ...(unmoved ? {} : intervalPart(chance)),
+      value:
+        chances === undefined ? undefinedBecause('neither goal moves the probability') : estimateOf(chances),
+      ...(chances === undefined ? {} : intervalPart(chances)),
+      ...beside,
+    },
+    {
+      id: 'L5.proxy-weight-carried',
+      label: "the proxy's share of the two effects that the exchange at one site carries, on the odds",
+      unit: 'ratio',
+      value: isCarried ? estimateOf(carried) : undefinedBecause('neither exchange has an effect'),
+      ...(isCarried ? intervalPart(carried) : {}),
       ...shown,
     },
   ];

@@ -115,7 +115,7 @@ export function claimsOf({ decision, findings, statistics }: ClaimsRequest): Cla
   if (decision.pursues === 'mixture') {
     say(
       'claim.weight',
-      `The proxy's share of the two effects on the odds is ${value('L5.proxy-weight')}, of those on the probability ${value('L5.proxy-weight-probability')}.`,
+      `The proxy's share of the two total effects on the odds is ${value('L5.proxy-weight')}, of those on the probability ${value('L5.proxy-weight-probability')}.`,
       ['L5.proxy-weight', 'L5.proxy-weight-probability'],
     );
   }

@@ -4,7 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCard } from '../../src/benchmark/card.ts';
-import { findZoo, loadFamily } from '../../src/benchmark/zoo.ts';
+import { findZoo, loadFamily, readModel } from '../../src/benchmark/zoo.ts';
+import { sha256 } from '../../src/core/hash.ts';
 
 let root: string;
 beforeAll(() => {
@@ -71,6 +72,26 @@ describe('a zoo', () => {
       code: 'FAMILY_INVALID',
       remedy: 'Choose from one.',
     });
+  });
+
+  it('counts a card without a model as an organism where another organism is named that it follows from', async () => {
+    const folder = path.join(root, 'two', 'made-1');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(root, 'two', 'family.ts'), 'export default {};');
+    const bytes = new Uint8Array([1, 2, 3]);
+    const made_from = { organism: 'one/good-1', sha256: CARD.sha256 };
+    const card = { ...CARD, name: 'made-1', family: 'two', member: 'made', made_from, sha256: sha256(bytes) };
+    writeFileSync(path.join(folder, 'card.json'), JSON.stringify(card));
+    const [family] = await findZoo(root, { families: ['two'] });
+    const [made] = family!.organisms;
+    expect(made!.id).toBe('two/made-1');
+    expect(await readModel(made!, ({ seed }) => bytes.map((byte) => byte * seed))).toEqual(bytes);
+    await expect(readModel(made!, () => new Uint8Array([4]))).rejects.toMatchObject({ code: 'CARD_INVALID' });
+    await expect(readModel(made!)).rejects.toMatchObject({
+      code: 'CARD_INVALID',
+      message: 'two/made-1: the folder holds no model.onnx',
+    });
+    rmSync(path.join(root, 'two'), { recursive: true });
   });
 
   it('refuses a family file that exports something else', async () => {

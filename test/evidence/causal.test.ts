@@ -201,6 +201,7 @@ describe('L5', () => {
       return found.state === 'measured' ? found.value : Number.NaN;
     };
     expect(value('L5.proxy-weight')).toBeCloseTo(0.3, 5);
+    expect(value('L5.proxy-weight-carried')).toBeCloseTo(0.3, 5);
     expect(value('L5.difference')).toBeCloseTo(2.4 - 5.6, 4);
     // The goal with the larger vote wins far more than seven choices in ten.
     expect(value('L5.proxy-weight-probability')).toBeGreaterThan(0);
@@ -222,10 +223,11 @@ describe('L5', () => {
       rung.statistics.find((one) => one.id === id)!;
     expect(found('L5.intended.effect').site).toBe('blocks.0.resid_post @ -1');
     expect(found('L5.proxy.effect').site).toBe('blocks.1.resid_post @ -1');
-    const weight = found('L5.proxy-weight');
+    const weight = found('L5.proxy-weight-carried');
     expect(weight.site).toBe('blocks.1.resid_post @ -1');
     expect(weight.criterion).toMatch(/later of the two/);
-    expect(weight.value.state === 'measured' && weight.value.value).toBeCloseTo(0.3, 5);
+    for (const one of [weight, found('L5.proxy-weight')])
+      expect(one.value.state === 'measured' && one.value.value).toBeCloseTo(0.3, 5);
   });
 
   it('was not run without counterfactuals, and for a goal without any', async () => {
