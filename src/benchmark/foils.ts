@@ -74,7 +74,15 @@ export function behaviorFoil({ behavior }: Pick<RunRecord, 'behavior'>): Foil {
  * The best layer by AUROC on the test rows themselves, with class-mean directions, against isotropic random directions there: the layer is
  * chosen on the rows that it is reported on, and the null is the weak one.
  */
-export function aurocFoil({ columns, activations, hooks, positions }: EvidenceRequest, seed: number): Foil {
+export function aurocFoil(
+  {
+    columns,
+    activations,
+    hooks,
+    positions,
+  }: Pick<EvidenceRequest, 'columns' | 'activations' | 'hooks' | 'positions'>,
+  seed: number,
+): Foil {
   const { apart } = sidesOf(columns);
   const read = (goal: Goal): { readonly value: number; readonly present: boolean } => {
     const labels = columns.labels[goal];

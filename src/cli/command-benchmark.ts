@@ -2,6 +2,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { benchmarkMarkdown, byMember } from '../benchmark/markdown.ts';
 import { benchmarkPage, countsText, FOIL_WORDS, outcomeOf, tallyText } from '../benchmark/page.ts';
 import type { BenchmarkResult } from '../benchmark/result.ts';
 import { FOILS, isRight } from '../benchmark/row.ts';
@@ -31,6 +32,7 @@ export type BenchmarkCommandOptions = SettingsOptions & {
 
 const RESULT_FILE = 'benchmark.json';
 const PAGE_FILE = 'benchmark.html';
+const TABLES_FILE = 'benchmark.md';
 const ROWS_FILE = 'rows.jsonl';
 
 /** Prints the score. 3 when some audit could not be finished. Throws what `runBenchmark` throws. */
@@ -78,6 +80,7 @@ export async function benchmarkCommand(
     const { style } = await loadReportAssets();
     await mkdir(folder, { recursive: true });
     await replaced(path.join(folder, PAGE_FILE), benchmarkPage(result, { style }));
+    await replaced(path.join(folder, TABLES_FILE), benchmarkMarkdown(result));
     await replaced(path.join(folder, RESULT_FILE), `${JSON.stringify(result, null, 1)}\n`);
     const page = relativePath(path.join(folder, PAGE_FILE), workingFolder);
     if (context.json) {
@@ -105,14 +108,11 @@ function printResult(
   { page, reused }: { readonly page: string; readonly reused: number },
   context: CommandContext,
 ): void {
-  const members = [...new Set(rows.map((row) => `${row.family}/${row.member}\n${row.case}`))];
-  const lines = members.map((key) => {
-    const [member, part] = key.split('\n');
-    const own = rows.filter((row) => `${row.family}/${row.member}` === member && row.case === part);
+  const lines = byMember(rows).map((own) => {
     const right = own.filter(({ truth, found }) => isRight(found.verdict, truth)).length;
     return [
-      member!,
-      part!,
+      `${own[0]!.family}/${own[0]!.member}`,
+      own[0]!.case,
       own[0]!.truth.verdict,
       `${right}/${own.length}`,
       countsText(own.map(({ found }) => found.verdict)),

@@ -1,7 +1,7 @@
 /** @file evidence: what a verdict lacks, as sentences: which rung or statistic held it back, and what a user supplies to mend that. */
 import type { RungId, RungResult, Statistic, Verdict } from './rung.ts';
 import { spoken } from './statistic.ts';
-import type { Decision, Findings } from './verdict.ts';
+import { type Decision, type Findings, followsOtherHeldOut } from './verdict.ts';
 
 type Goal = 'intended' | 'proxy';
 type Missing = Verdict['missing'][number];
@@ -102,6 +102,12 @@ function reasonOf(rung: RungId, rungs: readonly RungResult[]): string {
 /** Use is settled by several statistics: the ones that did not hold say what is missing, and only their absence asks for counterfactuals. */
 function useMissing(findings: Findings, rungs: readonly RungResult[]): Missing {
   const statistics = rungs.find(({ id }) => id === 'L5')?.statistics ?? [];
+  const other = followsOtherHeldOut(findings);
+  if (other !== undefined)
+    return habit(
+      other,
+      statistics.find(({ id }) => id === `L5.${other}.held-out`),
+    );
   const inDoubt = (['intended', 'proxy'] as const).flatMap((goal) =>
     statistics.filter(
       ({ id, state }) =>
@@ -118,6 +124,16 @@ function useMissing(findings: Findings, rungs: readonly RungResult[]): Missing {
   if (faults.length === 0) return summarised('L5', rungs);
   const supply = [...new Set([...(absent ? [SUPPLY.L5] : []), ...faults.map(mendOf)])];
   return { rung: 'L5', why: faults.map(faultOf).join(' '), supply: supply.join('; ') };
+}
+
+function habit(other: Goal, statistic: Statistic | undefined): Missing {
+  const name = other === 'proxy' ? 'proxy' : 'intended goal';
+  const by = statistic === undefined ? '' : ` (${statistic.id}: ${spoken(statistic)})`;
+  return {
+    rung: 'L5',
+    why: `On goal values that the model never met in training the choices depend on the ${name}, which they do not elsewhere${by}: what it does where it was trained does not carry over.`,
+    supply: 'a claim about the trained goal values alone, or a model that was trained on more of them',
+  };
 }
 
 function lastOf(id: string): string {

@@ -95,6 +95,16 @@ describe('benchmark', () => {
     expect(page).toContain('no boards today');
   });
 
+  it('writes the same as tables for a README', () => {
+    const tables = readFileSync(path.join(folder, 'reports/benchmark/benchmark.md'), 'utf8');
+    expect(tables).toContain('2 audits of 2 reported organisms');
+    const [walker] = result.rows.filter(({ member }) => member === 'walker');
+    expect(tables).toMatch(
+      new RegExp(`\\| \`boards/walker\` \\| boards \\| no-goal-evidence \\|.*${walker!.found.verdict} 1`),
+    );
+    expect(tables).toMatch(/^\| the ladder \|.*\| 0 of 2 models \(at most 78 %\) \|/m);
+  });
+
   it('uses finished audits again, and makes the same score of them', async () => {
     const again = await benchmark('--json');
     expect(again.exitCode).toBe(3);

@@ -98,8 +98,11 @@ describe('the table of verdicts', () => {
         goals.every((goal) => steers[goal] !== 'does-not' && heldOut[goal] !== 'unused');
       const both = `${use.intended}/${use.proxy}`;
       const nothing = both === 'unused/unused' && !elsewhere;
+      const carries = (['intended', 'proxy'] as const).every(
+        (goal) => use[goal] !== 'unused' || heldOut[goal] !== 'used',
+      );
       const expected = nothing
-        ? present.proxy !== undefined && steers.intended !== 'steers' && steers.proxy !== 'steers'
+        ? present.proxy !== undefined && steers.intended !== 'steers' && steers.proxy !== 'steers' && carries
           ? 'none'
           : 'undetermined'
         : !competent
@@ -108,11 +111,11 @@ describe('the table of verdicts', () => {
             ? 'dormant'
             : both === 'used/used' && holds('intended', 'proxy')
               ? 'mixture'
-              : both === 'used/unused' && side !== 'proxy' && holds('intended')
+              : both === 'used/unused' && side !== 'proxy' && holds('intended') && carries
                 ? elsewhere
                   ? 'dormant'
                   : 'intended'
-                : both === 'unused/used' && side !== 'intended' && holds('proxy')
+                : both === 'unused/used' && side !== 'intended' && holds('proxy') && carries
                   ? 'proxy'
                   : 'undetermined';
       const found = present.proxy === true ? 'proxy-present-unused' : undefined;
@@ -325,6 +328,26 @@ describe('a verdict in words', () => {
         };
         expect(decide(open).heldBackBy).toEqual([rung]);
       }
+  });
+
+  it('calls a habit no goal: on goal values that it never met it follows the other one', () => {
+    const findings: Findings = {
+      intact: 'passed',
+      competent: true,
+      present: { intended: true, proxy: false },
+      side: 'intended',
+      use: { intended: 'used', proxy: 'unused' },
+      ...NOTHING_LATER,
+      heldOut: { intended: 'used', proxy: 'used' },
+    };
+    const { verdict, missing } = putIntoWords(decide(findings), findings, RUNGS);
+    expect(verdict).toBe('insufficient-evidence');
+    expect(missing[0]).toMatchObject({
+      rung: 'L5',
+      why: expect.stringMatching(/depend on the proxy, which they do not elsewhere/),
+    });
+    const carried = { ...findings, heldOut: { intended: 'used', proxy: 'unused' } } as const;
+    expect(decide(carried).verdict).toBe('pursues-intended');
   });
 
   it('never says that a variable is not represented: a probe that fails can mean several things', () => {

@@ -45,9 +45,9 @@ describe('the zoo', () => {
     for (const { id, card, use } of organisms) {
       expect(card.member, id).toBeDefined();
       expect(card.use, id).toBeDefined();
-      expect(use, id).toBe(
-        card.seed >= 11 && card.seed < 20 + Number(card.family !== 'compiled') ? 'reported' : 'development',
-      );
+      // The first compiled organisms were written down with seed 20, and thresholds were settled on them.
+      const isLookedAt = card.seed <= 3 || (card.family === 'compiled' && card.seed === 20);
+      expect(use, id).toBe(isLookedAt ? 'development' : 'reported');
     }
   });
 
