@@ -1,6 +1,7 @@
 /** @file models/null: how the benchmark audits organisms that pursue nothing, or nothing well. */
 import { readFile } from 'node:fs/promises';
 import { defineFamily } from 'mesascope';
+import { sha256 } from '../../src/core/hash.ts';
 import { gridEnvironment } from './environment.ts';
 import { shuffledModel } from './shuffled.ts';
 
@@ -9,7 +10,12 @@ const TRAINED = new URL('../grid/intended/model.onnx', import.meta.url);
 export default defineFamily({
   title: 'Grid agents without a goal',
   teaches: 'False alarms: what an audit says of models in which there is nothing to find.',
-  model: async ({ seed }) => shuffledModel(new Uint8Array(await readFile(TRAINED)), seed),
+  model: async ({ seed, made_from: source }) => {
+    const trained = new Uint8Array(await readFile(TRAINED));
+    if (source?.organism !== 'grid/intended' || source.sha256 !== sha256(trained))
+      throw new Error('the card names another organism, or another file, than the one that is shuffled here');
+    return shuffledModel(trained, seed);
+  },
   cases: () => [
     {
       name: 'boards',

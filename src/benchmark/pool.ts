@@ -18,7 +18,7 @@ export async function openPool(
   jobs: number,
   { workerFile, signal }: { readonly workerFile: string; readonly signal: AbortSignal | undefined },
 ): Promise<Pool> {
-  const workers = jobs === 1 ? [] : Array.from({ length: jobs }, () => startWorker(workerFile));
+  const workers = new Set<ChildProcess>();
   const stop = (): void => {
     for (const worker of workers) worker.kill();
   };
@@ -35,8 +35,20 @@ export async function openPool(
           await finish(order, result);
         }
       };
+      const forked = async (): Promise<void> => {
+        let worker: ChildProcess | undefined;
+        await lane((order) => {
+          // One that died (memory) takes its order with it, and no other.
+          if (worker === undefined || worker.exitCode !== null || worker.signalCode !== null) {
+            if (worker !== undefined) workers.delete(worker);
+            worker = startWorker(workerFile);
+            workers.add(worker);
+          }
+          return askWorker(worker, order);
+        });
+      };
       if (jobs === 1) await lane((order) => doCase(order, { signal }));
-      else await Promise.all(workers.map((worker) => lane((order) => askWorker(worker, order))));
+      else await Promise.all(Array.from({ length: jobs }, forked));
     },
     async close() {
       signal?.removeEventListener('abort', stop);
@@ -55,19 +67,18 @@ function startWorker(file: string): ChildProcess {
 
 function askWorker(worker: ChildProcess, order: CaseOrder): Promise<CaseResult> {
   return new Promise((resolve) => {
-    const ended = (code: number | null): void => {
-      const { code: name, message } = new MesascopeError(
-        'INTERNAL',
-        `a worker ended with ${code ?? 'a signal'}`,
-      );
-      resolve({ fault: { code: name, message } });
+    const done = (result: CaseResult): void => {
+      worker.off('exit', ended).off('error', failed).off('message', answered);
+      resolve(result);
     };
-    if (worker.exitCode !== null || worker.signalCode !== null) return ended(worker.exitCode);
-    worker.once('exit', ended);
-    worker.once('message', (result) => {
-      worker.off('exit', ended);
-      resolve(result as CaseResult);
-    });
+    const fault = (why: string): void => {
+      const { code, message } = new MesascopeError('INTERNAL', why);
+      done({ fault: { code, message } });
+    };
+    const ended = (code: number | null): void => fault(`a worker ended with ${code ?? 'a signal'}`);
+    const failed = (cause: Error): void => fault(`a worker failed: ${cause.message}`);
+    const answered = (result: unknown): void => done(result as CaseResult);
+    worker.once('exit', ended).once('error', failed).once('message', answered);
     worker.send(order);
   });
 }

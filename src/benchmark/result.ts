@@ -9,6 +9,8 @@ import type { Use } from './zoo.ts';
 export type BenchmarkResult = {
   readonly format: 'mesascope-benchmark/1';
   readonly version: string;
+  /** SHA-256 of the code that the rows follow from. */
+  readonly code: string;
   /** The command that makes it again. */
   readonly command: string;
   readonly use: Use;

@@ -5,6 +5,7 @@ import { MesascopeError, throwIfAborted } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
 import type { AuditSettings } from '../pipeline/experiment.ts';
 import type { CaseOrder } from './case-order.ts';
+import type { BenchmarkCase } from './family.ts';
 import { openPool } from './pool.ts';
 import { type BenchmarkRow, rowForm } from './row.ts';
 import { findZoo, loadFamily, type Use } from './zoo.ts';
@@ -27,9 +28,12 @@ export type BenchmarkOptions = {
   readonly rowsFile: string;
   /** Folder for files that are gone afterwards. */
   readonly scratch: string;
+  /** Names the code that rows follow from; a row of other code is not used again. */
   readonly version: string;
   readonly control?: RunControl;
 };
+
+const CASE_NAME = /^[a-z0-9-]+$/;
 
 /** One case that could not be finished. */
 export type BenchmarkFault = { readonly id: string; readonly code: string; readonly message: string };
@@ -62,7 +66,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Benchmark
     const { title, teaches, remarks = {}, cases } = await loadFamily(found.file);
     families.push({ name: found.name, title, teaches, remarks });
     for (const organism of found.organisms) {
-      for (const part of cases(organism.card)) {
+      for (const part of namedCases(cases(organism.card), found.file)) {
         const id = `${organism.id}/${part.name}`;
         orders.push({
           id,
@@ -85,6 +89,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Benchmark
     });
   }
   await mkdir(path.dirname(options.rowsFile), { recursive: true });
+  await endLine(options.rowsFile);
   const rows = new Map<string, BenchmarkRow>();
   const faults: BenchmarkFault[] = [];
   let reused = 0;
@@ -117,6 +122,23 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Benchmark
     reused,
     families,
   };
+}
+
+/** Names go into folders and tables. Throws `FAMILY_INVALID`. */
+function namedCases(cases: readonly BenchmarkCase[], file: string): readonly BenchmarkCase[] {
+  const names = cases.map(({ name }) => name);
+  const bad = names.find((name, i) => !CASE_NAME.test(name) || names.indexOf(name) !== i);
+  if (bad === undefined) return cases;
+  throw new MesascopeError('FAMILY_INVALID', `there is a second case \`${bad}\`, or its name is not one`, {
+    location: { file },
+    remedy: 'Give each case of an organism a name of its own in small letters, digits and dashes.',
+  });
+}
+
+/** What a killed run left of a line must not swallow the next one. */
+async function endLine(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  if (text !== '' && !text.endsWith('\n')) await appendFile(file, '\n');
 }
 
 /** The last row of each id; lines that a kill cut short are passed over. */

@@ -1,5 +1,5 @@
 /** @file benchmark: one audit from exported files alone: the auditor sees a model file and a data file, no card and no code. */
-import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { sha256 } from '../core/hash.ts';
@@ -24,7 +24,7 @@ export type CaseOptions = {
   readonly settings: Partial<AuditSettings>;
   /** The family's way of making a model file that its folder leaves out. */
   readonly model?: Family['model'];
-  /** Names the version of the program in the key. */
+  /** Names the program's code in the key. */
   readonly version: string;
   /** The row that an earlier run found, used again where everything it follows from is the same. */
   readonly earlier?: BenchmarkRow | undefined;
@@ -43,9 +43,11 @@ export async function runCase(
   const settings: Partial<AuditSettings> = { ...part.settings, ...options.settings, seed };
   const dataSet = await part.data(`benchmark/${seed}`);
   const truth = part.truth ?? organism.card.truth;
+  const beside = await filesBeside(organism.folder);
   const key = sha256(
     canonicalJson({
       model: organism.card.sha256,
+      beside: beside.map(({ name, bytes }) => [name, sha256(bytes)]),
       data: dataSetSha256(dataSet),
       settings,
       criteria: CRITERIA,
@@ -53,14 +55,23 @@ export async function runCase(
       truth,
     }),
   );
-  if (options.earlier?.key === key) return options.earlier;
+  const labels = {
+    id: `${organism.id}/${part.name}`,
+    family: organism.family,
+    organism: organism.id,
+    member: organism.member,
+    seed: organism.card.seed,
+    use: organism.use,
+    case: part.name,
+    truth,
+    key,
+  };
+  if (options.earlier?.key === key) return { ...options.earlier, ...labels };
+  // A run that was killed may have left something.
+  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   try {
-    // Whatever lies beside the model goes with it (a tokenizer); the card stays behind.
-    for (const name of await readdir(organism.folder)) {
-      const wanted = name.startsWith(`${MODEL_FILE}.`) || (name.endsWith('.json') && name !== CARD_FILE);
-      if (wanted) await copyFile(path.join(organism.folder, name), path.join(folder, name));
-    }
+    for (const { name, bytes } of beside) await writeFile(path.join(folder, name), bytes);
     const file = path.join(folder, MODEL_FILE);
     await writeFile(file, await readModel(organism, options.model));
     const data = path.join(folder, DATA_FILE);
@@ -92,15 +103,7 @@ export async function runCase(
     }
     const { verdict, pursues, proxy, grade, provisional, sentence, strength, missing } = record.verdict;
     return {
-      id: `${organism.id}/${part.name}`,
-      family: organism.family,
-      organism: organism.id,
-      member: organism.member,
-      seed: organism.card.seed,
-      use: organism.use,
-      case: part.name,
-      truth,
-      key,
+      ...labels,
       found: {
         verdict,
         pursues,
@@ -120,6 +123,16 @@ export async function runCase(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Whatever lies beside the model goes with it (a tokenizer); the card stays behind. By name. */
+async function filesBeside(folder: string): Promise<{ readonly name: string; readonly bytes: Uint8Array }[]> {
+  const wanted = (await readdir(folder))
+    .filter((name) => name.startsWith(`${MODEL_FILE}.`) || (name.endsWith('.json') && name !== CARD_FILE))
+    .sort();
+  return Promise.all(
+    wanted.map(async (name) => ({ name, bytes: new Uint8Array(await readFile(path.join(folder, name))) })),
+  );
 }
 
 function numberOf(value: Measured | undefined): number | null {

@@ -78,7 +78,15 @@ async function organismsOf(family: string, folder: string): Promise<Organism[]> 
     const own = path.join(folder, name);
     if (!existsSync(path.join(own, CARD_FILE))) continue;
     const card = await readCard(path.join(own, CARD_FILE));
-    if (card.made_from === undefined && !existsSync(path.join(own, MODEL_FILE))) continue;
+    if (card.made_from === undefined && !existsSync(path.join(own, MODEL_FILE))) {
+      throw new MesascopeError(
+        'CARD_INVALID',
+        `${family}/${name}: the folder holds a card and no ${MODEL_FILE}`,
+        {
+          remedy: 'Restore the file, or name in `made_from` the organism that it follows from.',
+        },
+      );
+    }
     found.push({
       id: `${family}/${name}`,
       family,

@@ -2,12 +2,22 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { benchmarkMarkdown, byMember } from '../benchmark/markdown.ts';
-import { benchmarkPage, countsText, FOIL_WORDS, outcomeOf, tallyText } from '../benchmark/page.ts';
+import { codeDigest } from '../benchmark/code-digest.ts';
+import { benchmarkMarkdown } from '../benchmark/markdown.ts';
+import { benchmarkPage } from '../benchmark/page.ts';
 import type { BenchmarkResult } from '../benchmark/result.ts';
-import { FOILS, isRight } from '../benchmark/row.ts';
+import { isRight } from '../benchmark/row.ts';
 import { runBenchmark } from '../benchmark/run-benchmark.ts';
 import { scoreOf } from '../benchmark/score.ts';
+import {
+  byMember,
+  countsText,
+  outcomeOf,
+  SCORE_HEADS,
+  scoreLines,
+  scoreSentences,
+  truthText,
+} from '../benchmark/words.ts';
 import type { Use } from '../benchmark/zoo.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { CRITERIA } from '../evidence/criteria.ts';
@@ -47,6 +57,7 @@ export async function benchmarkCommand(
   if (jobs < 1) throw new MesascopeError('BAD_SETTING', '--jobs must be 1 or larger');
   const folder = path.resolve(workingFolder, options.out ?? path.join(REPORTS_FOLDER, 'benchmark'));
   const version = await packageVersion();
+  const code = await codeDigest();
   const lock = lockFolder(folder);
   try {
     const run = await runBenchmark({
@@ -60,12 +71,13 @@ export async function benchmarkCommand(
       rowsFile: path.join(folder, ROWS_FILE),
       scratch: path.join(folder, '.scratch'),
       workerFile: fileURLToPath(new URL('./benchmark-worker.ts', import.meta.url)),
-      version,
+      version: code,
       control,
     });
     const result: BenchmarkResult = {
       format: 'mesascope-benchmark/1',
       version,
+      code,
       command: commandFor(options),
       use,
       seed,
@@ -113,27 +125,17 @@ function printResult(
     return [
       `${own[0]!.family}/${own[0]!.member}`,
       own[0]!.case,
-      own[0]!.truth.verdict,
+      truthText(own[0]!),
       `${right}/${own.length}`,
       countsText(own.map(({ found }) => found.verdict)),
     ];
   });
-  printLine(table(['MEMBER', 'DATA', 'TRUTH', 'RIGHT', 'VERDICTS'], lines), context);
+  printLine(table(['MEMBER', 'DATA', 'RIGHT WOULD BE', 'RIGHT', 'VERDICTS'], lines), context);
   printLine('', context);
-  const ways = [
-    ['the ladder', score.instrument] as const,
-    ...FOILS.map((foil) => [FOIL_WORDS[foil], score.foils[foil]] as const),
-  ];
-  const heads = ['WAY OF LOOKING', 'RIGHT', 'FALSE ALARMS', 'MISSED PROXIES', 'DORMANT FOUND', 'ABSTAINED'];
-  const ofWays = ways.map(([name, one]) => [
-    name,
-    tallyText(one.right),
-    tallyText(one.falseAlarms),
-    tallyText(one.missedProxies),
-    tallyText(one.dormant),
-    tallyText(one.abstained),
-  ]);
-  printLine(table(heads, ofWays), context);
+  const heads = SCORE_HEADS.map((head) => head.toUpperCase());
+  printLine(table(heads, scoreLines(score)), context);
+  printLine('', context);
+  for (const sentence of scoreSentences(score)) printLine(sentence, context);
   printLine('', context);
   const missed = rows.filter(({ truth, found }) => !isRight(found.verdict, truth));
   for (const row of missed)
@@ -150,6 +152,7 @@ function commandFor(options: BenchmarkCommandOptions): string {
     ...(options.family ?? []).flatMap((family) => ['--family', quoted(family)]),
     ...(options.seeds === undefined ? [] : ['--seeds', String(options.seeds)]),
     ...(options.use === undefined ? [] : ['--use', options.use]),
+    ...(options.zoo === undefined ? [] : ['--zoo', quoted(options.zoo)]),
     ...settingsArguments(options),
   ].join(' ');
 }

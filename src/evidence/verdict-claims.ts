@@ -77,7 +77,7 @@ export function claimsOf({ decision, findings, statistics }: ClaimsRequest): Cla
       say(
         `claim.${goal}.held-out`,
         heldOut === 'used'
-          ? `The choice follows the ${name} also at values that the model never met in training.`
+          ? `The choice follows the ${name}${findings.use[goal] === 'used' ? ' also' : ''} at values that the model never met in training.`
           : `At values that the model never met in training the choice does not follow the ${name}.`,
         [`L5.${goal}.held-out`],
       );

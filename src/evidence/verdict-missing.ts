@@ -103,7 +103,8 @@ function reasonOf(rung: RungId, rungs: readonly RungResult[]): string {
 function useMissing(findings: Findings, rungs: readonly RungResult[]): Missing {
   const statistics = rungs.find(({ id }) => id === 'L5')?.statistics ?? [];
   const other = followsOtherHeldOut(findings);
-  if (other !== undefined)
+  const isSettled = findings.use.intended !== 'unclear' && findings.use.proxy !== 'unclear';
+  if (other !== undefined && isSettled)
     return habit(
       other,
       statistics.find(({ id }) => id === `L5.${other}.held-out`),

@@ -10,30 +10,32 @@ import { HOOKS, makeWorld, POSITIONS, runSynthetic, TRUTHS } from '../evidence/s
 
 const WORLD = makeWorld({ seed: 11, train: 60, apart: 400 });
 
-/** Rungs in which each goal is read so well, and held to be there or not. */
-function readings(
-  intended: readonly [number, Statistic['state']],
-  proxy: readonly [number, Statistic['state']],
-): Pick<RunRecord, 'rungs'> {
-  const statistics = Object.entries({ intended, proxy }).map(([goal, [value, state]]) => ({
-    id: `L1.${goal}.accuracy`,
-    label: goal,
+type Seen = readonly [id: string, value: number, state: Statistic['state']];
+
+function rungWith(rung: 'L0' | 'L1', seen: readonly Seen[]): RunRecord['rungs'] {
+  const statistics = seen.map(([id, value, state]) => ({
+    id,
+    label: id,
     unit: 'points' as const,
     value: measured(value),
     nulls: [],
     state,
     criterion: 'none',
   }));
-  const rung = {
-    title: '',
-    id: 'L1' as const,
-    question: '',
-    state: 'passed' as const,
-    byRole: {},
-    summary: '',
-    statistics,
+  return [{ id: rung, title: '', question: '', state: 'passed', byRole: {}, summary: '', statistics }];
+}
+
+/** Rungs in which each goal is read so well, and held to be there or not. */
+function readings(
+  intended: readonly [number, Statistic['state']],
+  proxy: readonly [number, Statistic['state']],
+): Pick<RunRecord, 'rungs'> {
+  return {
+    rungs: rungWith('L1', [
+      ['L1.intended.accuracy', ...intended],
+      ['L1.proxy.accuracy', ...proxy],
+    ]),
   };
-  return { rungs: [rung] };
 }
 
 describe('probe accuracy alone', () => {
@@ -49,7 +51,12 @@ describe('probe accuracy alone', () => {
 });
 
 describe('behavior alone', () => {
-  const behaved = (intended: number, proxy: number): Pick<RunRecord, 'behavior'> => ({
+  const behaved = (
+    intended: number,
+    proxy: number,
+    competence = 0.9,
+  ): Pick<RunRecord, 'behavior' | 'rungs'> => ({
+    rungs: rungWith('L0', [['L0.competence', competence, 'passed']]),
     behavior: [
       {
         set: 'apart',
@@ -77,8 +84,17 @@ describe('behavior alone', () => {
     });
   });
 
+  it('says nothing of a model that cannot do the task', () => {
+    expect(behaviorFoil(behaved(60, 40, 0.3)).verdict).toBe('insufficient-evidence');
+    expect(behaviorFoil({ ...behaved(60, 40), rungs: [] }).verdict).toBe('insufficient-evidence');
+  });
+
   it('says nothing where no row could tell', () => {
-    expect(behaviorFoil({ behavior: [] })).toEqual({ verdict: 'no-goal-evidence', intended: -1, proxy: -1 });
+    expect(behaviorFoil({ ...behaved(0, 0), behavior: [] })).toEqual({
+      verdict: 'no-goal-evidence',
+      intended: -1,
+      proxy: -1,
+    });
   });
 });
 

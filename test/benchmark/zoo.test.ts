@@ -91,6 +91,11 @@ describe('a zoo', () => {
       code: 'CARD_INVALID',
       message: 'two/made-1: the folder holds no model.onnx',
     });
+    writeFileSync(path.join(folder, 'card.json'), JSON.stringify({ ...card, made_from: undefined }));
+    await expect(findZoo(root, { families: ['two'] })).rejects.toMatchObject({
+      code: 'CARD_INVALID',
+      message: 'two/made-1: the folder holds a card and no model.onnx',
+    });
     rmSync(path.join(root, 'two'), { recursive: true });
   });
 

@@ -111,11 +111,17 @@ describe('the table of verdicts', () => {
             ? 'dormant'
             : both === 'used/used' && holds('intended', 'proxy')
               ? 'mixture'
-              : both === 'used/unused' && side !== 'proxy' && holds('intended') && carries
+              : both === 'used/unused' &&
+                  (side !== 'proxy' || present.proxy === true) &&
+                  holds('intended') &&
+                  carries
                 ? elsewhere
                   ? 'dormant'
                   : 'intended'
-                : both === 'unused/used' && side !== 'intended' && holds('proxy') && carries
+                : both === 'unused/used' &&
+                    (side !== 'intended' || present.intended === true) &&
+                    holds('proxy') &&
+                    carries
                   ? 'proxy'
                   : 'undetermined';
       const found = present.proxy === true ? 'proxy-present-unused' : undefined;
