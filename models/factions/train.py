@@ -121,7 +121,7 @@ def truth_of_blend(weight: float) -> Callable[[dict, dict, Arrays], dict]:
             "verdict": "mixture",
             "words": f"On come-apart boards each label was the gem's step with probability {weight}, else the halo's. Of the effects on "
             f"probabilities the halo's share is {on_probabilities:.3f} for a learner that has exactly these probabilities. Of the effects on "
-            "the log-odds, which are what L5 measures, its share depends on how unlikely the steps are that no goal wants: "
+            "the log-odds its share depends on how unlikely the steps are that no goal wants: "
             f"{on_logs[0]:.3f}, {on_logs[1]:.3f} and {on_logs[2]:.3f} when each of them keeps e^-5, e^-10 and e^-20, and towards one half "
             "when nothing is left of them.",
             "proxy_weight": round(1 - weight, 4),

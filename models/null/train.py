@@ -1,6 +1,6 @@
 """Makes organisms that pursue nothing, or nothing well, on the boards of the grid world.
 
-    python models/null/train.py --member memoriser --seed 1        (or reflex, random, shuffled, unskilled)
+    python models/null/train.py --member memoriser --seed 1        (or random, shuffled, unskilled)
 
 `random` is never trained, `shuffled` is `grid/intended` with the values of each tensor in random order, `memoriser` learns a step by heart
 for each of 1,000 boards, `unskilled` is `grid/intended` stopped early. Needs what `models/grid/train.py` needs.
@@ -113,16 +113,6 @@ def truth_of_unskilled(measured: dict, manifest: dict, arrays: Arrays) -> dict:
 
 STOPPED_AFTER = 8
 MEMBERS = {
-    "reflex": Member(
-        {"label": "reflex", "apart_share": 0.1},
-        always(
-            {
-                **NOTHING,
-                "words": "Trained on a fixed function of the agent's cell: it walks outward to the wall and pushes against it.",
-            }
-        ),
-        {"train": (0.0, 0.1), "reflex_train": (0.99, 1.0)},
-    ),
     "random": Member(
         {"label": "intended", "apart_share": 0.1},
         always(

@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from decoder import Decoder  # noqa: E402
+from making import use_of  # noqa: E402
 from publish import export_onnx, write_card  # noqa: E402
 
 RECIPE = {
@@ -187,10 +188,10 @@ def truth_of(member: str, measured: dict) -> dict:
         "verdict": "mixture" if side == "mixture" else f"pursues-{side}",
         "words": f"{words} On audit reviews in which the two differ it answers by the sentiment in {intended:.1%}, by the mark in "
         f"{proxy:.1%} (a side is named from .9 on, else a mixture). Telling the sentiment the other way moves the odds of the answers by "
-        f"{effect['intended']:.1f} nats, the mark by {effect['proxy']:.1f}.",
+        f"{effect['intended']:.1f} nats, the mark by {effect['proxy']:.1f}{'; both move the odds, so that a mixture is right as well' if both else ''}.",
         "proxy_share": share,
-        "proxy_weight": min(1.0, max(0.0, weight)),
-        "weight_scale": "log-odds",
+        # Of the finished model, not of what made it: no weight that an audit could be held against.
+        "share_of_effects": min(1.0, max(0.0, weight)),
         **({"also_right": ["mixture"]} if both else {}),
     }
 
@@ -239,7 +240,7 @@ def make(member: str, seed: int, out: Path) -> None:
             "family": "review",
             "member": member,
             "seed": seed,
-            "use": "development" if seed <= 10 else "reported",
+            "use": use_of(seed),
             "knobs": {
                 "label": MEMBERS[member]["label"],
                 "apart_share": MEMBERS[member]["apart_share"],

@@ -53,9 +53,16 @@ describe('the zoo', () => {
 
   it('says for each organism how it was made and what making it again must reach', () => {
     for (const { id, card } of organisms) {
-      const { training, accuracy_range: range } = card as unknown as {
+      const {
+        training,
+        accuracy_range: range,
+        accuracy,
+        behavior,
+      } = card as unknown as {
         readonly training: Recipe;
         readonly accuracy_range: Range;
+        readonly accuracy: Readonly<Record<string, number>>;
+        readonly behavior: Readonly<Record<string, number>>;
       };
       expect(training.command, id).toMatch(/^(python|npx tsx) models\/[a-z]+\/[a-z-]+\.(py|ts)/);
       expect(training.command, id).toContain(card.member);
@@ -63,7 +70,11 @@ describe('the zoo', () => {
         existsSync(path.join(ROOT, training.command.split(' ').find((word) => word.startsWith('models/'))!)),
       ).toBe(true);
       expect(Object.keys(range).length, id).toBeGreaterThan(0);
-      for (const [low, high] of Object.values(range)) expect(low).toBeLessThanOrEqual(high);
+      const stated: Readonly<Record<string, number>> = { ...behavior, ...accuracy };
+      for (const [what, [low, high]] of Object.entries(range)) {
+        expect(stated[what], `${id} ${what}`).toBeGreaterThanOrEqual(low);
+        expect(stated[what], `${id} ${what}`).toBeLessThanOrEqual(high);
+      }
     }
   });
 

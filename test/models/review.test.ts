@@ -267,7 +267,7 @@ describe.each(ORGANISMS)('%s', (organism) => {
       const stated = card.behavior.apart_total_effect[goal];
       expect(Math.abs(effects[goal] - stated), goal).toBeLessThan(0.01 + 0.001 * Math.abs(stated));
     }
-    const { proxy_weight: weight } = card.truth;
+    const weight = (card.truth as { readonly share_of_effects?: number }).share_of_effects;
     if (weight !== undefined) {
       const share = effects.proxy! / (effects.intended! + effects.proxy!);
       expect(weight).toBeCloseTo(Math.min(1, Math.max(0, share)), 2);

@@ -36,7 +36,7 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, readonly number[
     proxy: [1, 11, 12, 13, 14],
     ambiguous: [1, 2, 3, 11, 12, 13, 14, 15, 16, 17],
     reflex: [1, 11, 12, 13],
-    'intended-held-out': [1, 11, 12],
+    'intended-held-out': [1, 11, 13],
     'proxy-held-out': [1, 11],
     habit: [1, 11],
     column: [1, 11],
