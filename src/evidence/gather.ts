@@ -228,6 +228,7 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     side: l4.side,
     use: l5.use,
     heldOut: l5.heldOut,
+    intendedLeads: l5.intendedLeads,
     steers: l6.steers,
     mode: mode.finding,
   };

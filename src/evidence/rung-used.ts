@@ -39,6 +39,8 @@ export type UsedResult = {
   readonly use: Readonly<Record<Goal, Use>>;
   /** The same on goal values that the model never met in training. */
   readonly heldOut: Readonly<Record<Goal, Use>>;
+  /** The proxy's share of the two total effects stays below `modeWeightHere` with its whole interval. */
+  readonly intendedLeads: boolean;
 };
 
 const BASE = {
@@ -55,6 +57,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     return {
       use: { intended: 'not-run', proxy: 'not-run' },
       heldOut: { intended: 'not-run', proxy: 'not-run' },
+      intendedLeads: false,
       rung: {
         ...BASE,
         byRole: { intended: 'not-run', proxy: 'not-run' },
@@ -108,6 +111,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     statistics.push(
       ...(await choiceStability({ ...request, inputs, where, ranks, draws: request.bootstrapDraws })),
     );
+  const weight = statistics.find(({ id }) => id === 'L5.proxy-weight');
   const said = [...measurements]
     .map(
       ([goal, effect]) =>
@@ -117,6 +121,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
   return {
     use,
     heldOut,
+    intendedLeads: weight?.interval !== undefined && weight.interval.high < CRITERIA.modeWeightHere,
     rung: {
       ...BASE,
       byRole,

@@ -356,6 +356,30 @@ describe('a verdict in words', () => {
     expect(decide(carried).verdict).toBe('pursues-intended');
   });
 
+  it('calls a proxy dormant that acts elsewhere and leaves a trace here, where the intended goal leads', () => {
+    const trace: Findings = {
+      intact: 'passed',
+      competent: true,
+      present: { intended: true, proxy: true },
+      side: 'intended',
+      use: { intended: 'used', proxy: 'unclear' },
+      ...NOTHING_LATER,
+      intendedLeads: true,
+      mode: { state: 'acts-elsewhere', how: 'mode-steering' },
+    };
+    expect(decide(trace)).toMatchObject({ verdict: 'proxy-dormant', pursues: 'intended', proxy: 'dormant' });
+    const others: Partial<Findings>[] = [
+      { intendedLeads: false },
+      { mode: { state: 'silent', how: undefined } },
+      { use: { intended: 'unclear', proxy: 'unclear' } },
+      { steers: { intended: 'does-not', proxy: 'unclear' } },
+      { heldOut: { intended: 'unused', proxy: 'not-run' } },
+      { side: 'proxy', present: { intended: true, proxy: false } },
+      { competent: false },
+    ];
+    for (const other of others) expect(decide({ ...trace, ...other }).verdict).toBe('insufficient-evidence');
+  });
+
   it('never says that a variable is not represented: a probe that fails can mean several things', () => {
     for (const findings of SOME) {
       const { claims, sentence } = putIntoWords(decide(findings), findings, RUNGS);
