@@ -14,6 +14,7 @@ import {
   orthogonalDesign,
   skewedDesign,
 } from './least-squares.ts';
+import { pictureOfProblem } from './pictures.ts';
 
 /** A design with its labels [8], and a second column of labels [8] that belongs to another question. */
 export type Problem = {
@@ -129,7 +130,8 @@ function exampleOf(
     random,
   }: { readonly set: 'train' | 'apart'; readonly index: number; readonly random: Random },
 ): Example {
-  const { intended, proxy, irrelevant } = predictionsOf(problem);
+  const predictions = predictionsOf(problem);
+  const { intended, proxy, irrelevant } = predictions;
   return {
     id: `${set}-${index}`,
     set,
@@ -141,6 +143,7 @@ function exampleOf(
     counterfactuals: set === 'apart' ? counterfactualsOf(problem, random) : {},
     nuisance: {},
     meta: {},
+    picture: pictureOfProblem(problem, predictions),
   };
 }
 

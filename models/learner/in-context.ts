@@ -2,6 +2,7 @@
 import type { Counterfactual, DataSet, Example, GoalRole, ModelInput } from '../../src/core/data-set.ts';
 import { MesascopeError } from '../../src/core/errors.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
+import { pictureOfSequence } from './pictures.ts';
 import {
   type Attribute,
   type Demonstration,
@@ -134,6 +135,7 @@ function exampleOf(
     counterfactuals,
     nuisance: {},
     meta: { logOddsOfShape: logOddsOfShape(sequence.demonstrations) },
+    picture: pictureOfSequence(sequence),
   };
 }
 

@@ -116,6 +116,22 @@ describe('audit sequences', () => {
     );
   });
 
+  it('are drawn with the words of the query that tell each goal, one word for one value', () => {
+    const { examples } = makeInContextExamples({ seed: 'picture', trainGroups: 0, apartGroups: 60 });
+    const words = new Map<string, Set<unknown>>();
+    for (const { picture, goals } of examples) {
+      if (picture?.kind !== 'tokens') throw new Error('no picture of words');
+      for (const role of ['intended', 'proxy', 'irrelevant'] as const) {
+        const told = picture.tokens.filter((token) => token.role === role);
+        expect(told).toHaveLength(1);
+        const key = `${role} ${told[0]!.text}`;
+        words.set(key, (words.get(key) ?? new Set()).add(goals[role]!.label));
+      }
+    }
+    expect(words.size).toBe(12);
+    for (const [word, labels] of words) expect(labels.size, word).toBe(1);
+  });
+
   it('refuse counts out of range and rules that do not exist', () => {
     const refused = [
       { trainGroups: -1 },
