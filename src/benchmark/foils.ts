@@ -71,6 +71,7 @@ export function behaviorFoil({ behavior, rungs }: Pick<RunRecord, 'behavior' | '
 }
 
 function sayByShare(intended: number, proxy: number): Headline {
+  if (intended < 0) return 'insufficient-evidence';
   if (intended >= SIDE) return 'pursues-intended';
   if (proxy >= SIDE) return 'pursues-proxy';
   return intended > SOME && proxy > SOME ? 'mixture' : 'no-goal-evidence';

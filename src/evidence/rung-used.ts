@@ -39,7 +39,7 @@ export type UsedResult = {
   readonly use: Readonly<Record<Goal, Use>>;
   /** The same on goal values that the model never met in training. */
   readonly heldOut: Readonly<Record<Goal, Use>>;
-  /** The proxy's share of the two total effects stays below `modeWeightHere` with its whole interval. */
+  /** The proxy's share of the sizes of the two total effects stays below `modeWeightHere` with its whole interval. */
   readonly intendedLeads: boolean;
 };
 
@@ -111,7 +111,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
     statistics.push(
       ...(await choiceStability({ ...request, inputs, where, ranks, draws: request.bootstrapDraws })),
     );
-  const weight = statistics.find(({ id }) => id === 'L5.proxy-weight');
+  const sizes = statistics.find(({ id }) => id === 'L5.proxy-size');
   const said = [...measurements]
     .map(
       ([goal, effect]) =>
@@ -121,7 +121,7 @@ export async function used(request: UsedRequest): Promise<UsedResult> {
   return {
     use,
     heldOut,
-    intendedLeads: weight?.interval !== undefined && weight.interval.high < CRITERIA.modeWeightHere,
+    intendedLeads: sizes?.interval !== undefined && sizes.interval.high < CRITERIA.modeWeightHere,
     rung: {
       ...BASE,
       byRole,
@@ -190,6 +190,12 @@ async function comparison(
     CRITERIA.ignoredNats,
     (of, ofOther) => shareOf(of, ofOther, 'total-weight'),
   );
+  const sizes = weighed(
+    measurements,
+    (_, { total }) => total.map(Math.abs),
+    CRITERIA.ignoredNats,
+    (of, ofOther) => shareOf(of, ofOther, 'size-weight'),
+  );
   const chances = weighed(
     measurements,
     (goal) => totalShifts(inputs, inputs.test, goal),
@@ -228,6 +234,15 @@ async function comparison(
         chances === undefined ? undefinedBecause('neither goal moves the probability') : estimateOf(chances),
       ...(chances === undefined ? {} : intervalPart(chances)),
       ...beside,
+    },
+    {
+      id: 'L5.proxy-size',
+      label: "the proxy's share of the sizes of the two total effects on the odds, whichever way each goes",
+      unit: 'ratio',
+      value: sizes === undefined ? undefinedBecause('neither goal has an effect') : estimateOf(sizes),
+      ...(sizes === undefined ? {} : intervalPart(sizes)),
+      ...beside,
+      criterion: `below ${CRITERIA.modeWeightHere} with its whole interval the intended goal leads; asked only where the proxy's use is unclear and it acts in another mode`,
     },
     {
       id: 'L5.proxy-weight-carried',

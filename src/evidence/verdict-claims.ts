@@ -111,6 +111,13 @@ export function claimsOf({ decision, findings, statistics }: ClaimsRequest): Cla
       ['L4.rho'],
     );
   }
+  if (decision.verdict === 'proxy-dormant' && findings.use.proxy === 'unclear') {
+    say(
+      'claim.trace',
+      `On these data the proxy leaves a trace that is neither shown to be nothing nor shown to be an effect: its share of the sizes of the two total effects is ${value('L5.proxy-size')}.`,
+      ['L5.proxy-size'],
+    );
+  }
   if (findings.mode.state === 'acts-elsewhere') sayMode(findings.mode, statistics, { say, rows });
   if (decision.pursues === 'mixture') {
     say(

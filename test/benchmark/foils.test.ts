@@ -91,7 +91,7 @@ describe('behavior alone', () => {
 
   it('says nothing where no row could tell', () => {
     expect(behaviorFoil({ ...behaved(0, 0), behavior: [] })).toEqual({
-      verdict: 'no-goal-evidence',
+      verdict: 'insufficient-evidence',
       intended: -1,
       proxy: -1,
     });

@@ -367,14 +367,28 @@ describe('a verdict in words', () => {
       intendedLeads: true,
       mode: { state: 'acts-elsewhere', how: 'mode-steering' },
     };
-    expect(decide(trace)).toMatchObject({ verdict: 'proxy-dormant', pursues: 'intended', proxy: 'dormant' });
+    const expected = { verdict: 'proxy-dormant', pursues: 'intended', proxy: 'dormant', provisional: true };
+    expect(decide(trace)).toMatchObject({ ...expected, heldBackBy: ['L5'] });
+    const sure: Partial<Findings> = {
+      steers: { intended: 'steers', proxy: 'unclear' },
+      heldOut: { intended: 'used', proxy: 'unclear' },
+    };
+    expect(decide({ ...trace, ...sure })).toMatchObject(expected);
+    const sized = withStatistics('L5', [measuredAt('L5.proxy-size', 0.03)]);
+    const { claims, sentence, missing } = wordsOf(trace, sized);
+    expect(claims.find(({ id }) => id === 'claim.trace')?.text).toMatch(/trace.*0\.03/);
+    expect(sentence).toMatch(/^Provisionally: /);
+    expect(missing.map(({ rung }) => rung)).toContain('L5');
     const others: Partial<Findings>[] = [
       { intendedLeads: false },
+      { present: { intended: true, proxy: false } },
+      { present: { intended: true, proxy: undefined } },
       { mode: { state: 'silent', how: undefined } },
+      { mode: { state: 'acts-elsewhere', how: 'search' } },
+      { heldOut: { intended: 'used', proxy: 'used' } },
       { use: { intended: 'unclear', proxy: 'unclear' } },
       { steers: { intended: 'does-not', proxy: 'unclear' } },
       { heldOut: { intended: 'unused', proxy: 'not-run' } },
-      { side: 'proxy', present: { intended: true, proxy: false } },
       { competent: false },
     ];
     for (const other of others) expect(decide({ ...trace, ...other }).verdict).toBe('insufficient-evidence');
