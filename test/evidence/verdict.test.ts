@@ -381,10 +381,7 @@ describe('a verdict in words', () => {
     expect(missing.map(({ rung }) => rung)).toContain('L5');
     const others: Partial<Findings>[] = [
       { intendedLeads: false },
-      { present: { intended: true, proxy: false } },
-      { present: { intended: true, proxy: undefined } },
       { mode: { state: 'silent', how: undefined } },
-      { mode: { state: 'acts-elsewhere', how: 'search' } },
       { heldOut: { intended: 'used', proxy: 'used' } },
       { use: { intended: 'unclear', proxy: 'unclear' } },
       { steers: { intended: 'does-not', proxy: 'unclear' } },
