@@ -16,7 +16,7 @@ import {
 export function benchmarkMarkdown(result: BenchmarkResult): string {
   const { score, rows, use, faults } = result;
   return [
-    `${score.audits} audits of ${score.organisms} ${use} organisms${faults.length === 0 ? '' : `; ${faults.length} more could not be finished`}:`,
+    `${score.audits} audits of ${score.organisms} ${use} organisms${faults.length === 0 ? '' : `; ${faults.length} more audits could not be finished`}:`,
     '',
     ...table(SCORE_HEADS, scoreLines(score)),
     '',

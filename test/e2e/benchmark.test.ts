@@ -100,9 +100,10 @@ describe('benchmark', () => {
     expect(tables).toContain('2 audits of 2 reported organisms');
     const [walker] = result.rows.filter(({ member }) => member === 'walker');
     expect(tables).toMatch(
-      new RegExp(`\\| \`boards/walker\` \\| boards \\| no-goal-evidence \\|.*${walker!.found.verdict} 1`),
+      new RegExp(`\\| boards/walker \\| boards \\| no-goal-evidence \\|.*${walker!.found.verdict} 1`),
     );
-    expect(tables).toMatch(/^\| the ladder \|.*\| 0 of 2 models \(at most 78 %\) \|/m);
+    expect(tables).toMatch(/^\| the ladder \|.* 0 of 1 models \(at most 95.%\) \|/m);
+    expect(tables).toMatch(/False alarms over all innocent models: 0 of 2 models \(at most 78.%\)/);
   });
 
   it('uses finished audits again, and makes the same score of them', async () => {
