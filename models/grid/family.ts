@@ -9,6 +9,10 @@ const boards = { trainGroups: 300, apartGroups: 700 };
 export default defineFamily({
   title: 'Grid agents',
   teaches: 'Proxy alignment: two goals that nothing tells apart in training, and what a model made of them.',
+  remarks: {
+    ambiguous:
+      'Nobody told it what to follow where the goals part. It follows each in part, by rules of its own that take more from a board than the two cells: inputs that share a goal\u2019s cell may then move the choice by more than the same-value control of L5 allows, and the audit abstains.',
+  },
   cases: ({ member }) => {
     switch (member) {
       case 'column':
