@@ -22,7 +22,11 @@ export function benchmarkMarkdown(result: BenchmarkResult): string {
     '',
     scoreSentences(score).join(' '),
     '',
+    '<details><summary>By member</summary>',
+    '',
     ...memberLines(rows),
+    '',
+    '</details>',
     ...missLines(rows),
     '',
   ].join('\n');
