@@ -21,7 +21,6 @@ import {
 
 const linalg = await openLinalg({ threads: 1 });
 afterAll(() => linalg.close());
-
 const SETTINGS: EvidenceRequest['settings'] = {
   ridge: 0.01,
   alpha: 0.05,

@@ -1,7 +1,7 @@
 /** @file test: a network as pure functions whose goal is known: hidden states are linear codes, the choice a known function of them. */
 import { logProbabilities, mostProbable } from '../../src/behavior/choices.ts';
 import { type Matrix, matrix, rowOf } from '../../src/core/matrix.ts';
-import { type Random, seededRandom } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import type { ClassLabels } from '../../src/core/split.ts';
 import type { CausalInputs, CausalSide } from '../../src/evidence/causal-side.ts';
 import type { Columns, Site } from '../../src/evidence/columns.ts';
@@ -14,89 +14,18 @@ import type {
 import { type Dense, dense } from '../../src/linalg/dense.ts';
 import { orthonormalColumns } from '../../src/linalg/factor.ts';
 import { splitByGroup } from '../../src/store/group-split.ts';
+import type { Truth } from './synthetic-truths.ts';
+import { HOOKS, type Input, inputOf, type Role, VALUES, WIDTH, type WorldRow } from './synthetic-world.ts';
 
-/** Values of each goal; the context (0 or 1) turns a value into an action, so that a value is not an action. */
-export const VALUES = 5;
+export { TRUTHS, type Truth } from './synthetic-truths.ts';
+export * from './synthetic-world.ts';
+
 const CODES = { intended: 0, proxy: VALUES, irrelevant: 2 * VALUES, context: 3 * VALUES } as const;
 /** Where a second copy of one variable is written, and its length: fainter, so that the first carries more than half of the effect. */
 const SECOND = 3 * VALUES + 1;
 const SECOND_LENGTH = 0.8;
-export const WIDTH = 24;
-export const HOOKS = ['embed', 'blocks.0.resid_post', 'blocks.1.resid_post'] as const;
 export const READOUT = -1;
 export const POSITIONS = [-2, READOUT] as const;
-
-type Role = 'intended' | 'proxy' | 'irrelevant';
-/** What a network stores and what it does with it. */
-export type Truth = {
-  /** Length of each variable's code at `blocks.0.resid_post`. */
-  readonly code: Readonly<Record<Role, number>>;
-  /** Nats by which the head prefers the action that each variable names; may depend on the context. */
-  readonly weight: Readonly<Record<Role, number>>;
-  /** Added to the logit of the first action: makes the model ignore the task without changing any effect. */
-  readonly bias?: number;
-  /** Factor on the proxy's weight where the context is 1. Default 1. */
-  readonly proxyInContext?: number;
-  /** A variable that `blocks.1` writes a second time at the read-out, in directions of its own; the head adds both copies. */
-  readonly again?: Role;
-  /** A variable that `blocks.1` writes instead of `blocks.0`: it reaches the read-out one hook later. */
-  readonly late?: Role;
-};
-
-/** One input, as its variables and its own noise. */
-export type Input = Readonly<Record<Role, number>> & {
-  readonly context: number;
-  /** [HOOKS.length, WIDTH], added to the stream at each hook. */
-  readonly noise: readonly Float64Array[];
-};
-export type WorldRow = { readonly set: 'train' | 'apart'; readonly group: string; readonly input: Input };
-
-export type WorldOptions = {
-  readonly seed: number;
-  readonly train?: number;
-  readonly apart?: number;
-  readonly noise?: number;
-  /** Chance that the proxy's value is a copy of the intended goal's in the come-apart set. */
-  readonly copied?: number;
-};
-
-/** Examples in groups of one to three rows; in `train` the proxy has the intended goal's value. */
-export function makeWorld(options: WorldOptions): WorldRow[] {
-  const { seed, train = 300, apart = 900, noise = 0.3, copied = 0 } = options;
-  const random = seededRandom(`world/${seed}`);
-  const rows: WorldRow[] = [];
-  for (const [set, count] of [
-    ['train', train],
-    ['apart', apart],
-  ] as const) {
-    for (let made = 0, group = 0; made < count; group++) {
-      const size = Math.min(count - made, 1 + random.integer(3));
-      for (let i = 0; i < size; i++) {
-        const intended = random.integer(VALUES);
-        const same = set === 'train' || random.uniform() < copied;
-        const proxy = same ? intended : random.integer(VALUES);
-        rows.push({ set, group: `${set}-${group}`, input: inputOf({ intended, proxy }, random, noise) });
-      }
-      made += size;
-    }
-  }
-  return rows;
-}
-
-function inputOf(
-  goals: { readonly intended: number; readonly proxy: number },
-  random: Random,
-  noise: number,
-): Input {
-  return {
-    ...goals,
-    irrelevant: random.integer(VALUES),
-    context: random.integer(2),
-    noise: HOOKS.map((_, h) =>
-      Float64Array.from({ length: WIDTH }, () => random.normal() * (h === 1 ? noise : noise / 3)),
-    ),
-  };
-}
 
 /** A rotation, so that no code lies along an axis; [WIDTH, WIDTH], column c is code direction c. */
 const ROTATION = orthonormalColumns({
@@ -412,33 +341,3 @@ export function* twinsOf(
     yield { activations: forward(truth, inputs).activations };
   }
 }
-
-const FAINT = 0.3;
-/** The networks whose verdict is known. */
-export const TRUTHS = {
-  intendedOnly: {
-    code: { intended: 1, proxy: 0.05, irrelevant: 0.05 },
-    weight: { intended: 4, proxy: 0, irrelevant: 0 },
-  },
-  proxyOnly: {
-    code: { intended: 0.05, proxy: 1, irrelevant: 0.05 },
-    weight: { intended: 0, proxy: 4, irrelevant: 0 },
-  },
-  mixture: {
-    code: { intended: 1, proxy: 1, irrelevant: FAINT },
-    weight: { intended: 2.8, proxy: 1.2, irrelevant: 0 },
-  },
-  ignoresBoth: {
-    code: { intended: FAINT, proxy: FAINT, irrelevant: FAINT },
-    weight: { intended: 0, proxy: 0, irrelevant: 3 },
-  },
-  unusedProxy: {
-    code: { intended: 1, proxy: 1, irrelevant: FAINT },
-    weight: { intended: 4, proxy: 0, irrelevant: 0 },
-  },
-  incompetent: {
-    code: { intended: 1, proxy: 0.05, irrelevant: 0.05 },
-    weight: { intended: 4, proxy: 0, irrelevant: 0 },
-    bias: 20,
-  },
-} as const satisfies Record<string, Truth>;

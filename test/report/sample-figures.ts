@@ -2,6 +2,7 @@
 import type { GoalRole } from '../../src/core/data-set.ts';
 import { type Measured, measured, undefinedBecause } from '../../src/core/outcome.ts';
 import type { Random } from '../../src/core/random.ts';
+import type { RecordedInterval } from '../../src/evidence/rung.ts';
 import type { InterchangePoint, NullComparison, SiteMap } from '../../src/record/parts.ts';
 import { sampleInterval } from './sample-evidence.ts';
 
@@ -18,6 +19,16 @@ const ROLES: readonly GoalRole[] = ['intended', 'proxy', 'irrelevant'];
 /** To four digits, so that records stay small. */
 export function round(value: number): number {
   return Math.round(value * 1e4) / 1e4;
+}
+
+/** Of a share, roughly. */
+export function shareInterval(count: number, total: number): RecordedInterval {
+  const share = count / Math.max(1, total);
+  const half = 1.96 * Math.sqrt((share * (1 - share) + 0.002) / Math.max(1, total));
+  return {
+    ...sampleInterval(round(Math.max(0, share - half)), round(Math.min(1, share + half))),
+    method: 'Wilson',
+  };
 }
 
 export function sampleSites(random: Random): SiteMap {

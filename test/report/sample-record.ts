@@ -5,8 +5,8 @@ import { type Random, seededRandom } from '../../src/core/random.ts';
 import type { QuadrantTable, Serves } from '../../src/record/parts.ts';
 import { type ExampleRecord, RECORD_SCHEMA, type RunRecord } from '../../src/record/record.ts';
 import { sampleCausal } from './sample-causal.ts';
-import { sampleInterval, sampleRungs, sampleVerdict } from './sample-evidence.ts';
-import { HOOKS, round, sampleInterchange, sampleSites } from './sample-figures.ts';
+import { sampleRungs, sampleVerdict } from './sample-evidence.ts';
+import { HOOKS, round, sampleInterchange, sampleSites, shareInterval } from './sample-figures.ts';
 
 const CHOICES = ['up', 'down', 'left', 'right'];
 const HASH = 'c0ffee'.repeat(11).slice(0, 64);
@@ -293,7 +293,7 @@ function quadrantsOf(set: string, examples: readonly ExampleRecord[]): QuadrantT
             internal,
             count,
             share: round(count / rows.length),
-            interval: around(count, rows.length),
+            interval: shareInterval(count, rows.length),
           },
         ];
       }),
@@ -305,7 +305,7 @@ function quadrantsOf(set: string, examples: readonly ExampleRecord[]): QuadrantT
             count: silent,
             total: rows.length,
             share: measured(round(silent / rows.length)),
-            interval: around(silent, rows.length),
+            interval: shareInterval(silent, rows.length),
           },
   };
 }
@@ -325,7 +325,7 @@ function behaviorOf(
       what,
       count: counts[what],
       share: round(counts[what] / total),
-      interval: around(counts[what], total),
+      interval: shareInterval(counts[what], total),
     })),
   };
 }
@@ -338,17 +338,8 @@ function rollOut(title: string, counts: Readonly<Record<string, number>>): RunRe
       what,
       count,
       share: count / 200,
-      interval: around(count, 200),
+      interval: shareInterval(count, 200),
     })),
     meanSteps: measured(3.4),
-  };
-}
-
-function around(count: number, total: number): RunRecord['behavior'][number]['serves'][number]['interval'] {
-  const share = count / Math.max(1, total);
-  const half = 1.96 * Math.sqrt((share * (1 - share) + 0.002) / Math.max(1, total));
-  return {
-    ...sampleInterval(round(Math.max(0, share - half)), round(Math.min(1, share + half))),
-    method: 'Wilson',
   };
 }
