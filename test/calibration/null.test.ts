@@ -8,9 +8,11 @@ import {
   contrastUnderNull,
   effectsUnderNull,
   ladderUnderNull,
+  modesUnderNull,
 } from './null-runs.ts';
 
 const RUNS = 16;
+const MODE_RUNS = 3;
 const SETTINGS = { permutations: 99, bootstrapDraws: 200, draws: 19, twins: 0 };
 let linalg: Linalg;
 let all: Collected;
@@ -21,6 +23,7 @@ beforeAll(async () => {
   for (let seed = 0; seed < RUNS; seed++) {
     await ladderUnderNull(seed, SETTINGS, linalg, all);
     await contrastUnderNull(seed, SETTINGS, linalg, all);
+    if (seed < MODE_RUNS) await modesUnderNull(seed, SETTINGS, linalg, all);
     for (let k = 0; k < 12; k++) effectsUnderNull(12 * seed + k, SETTINGS, all);
   }
 }, 240_000);
@@ -42,5 +45,12 @@ describe('where there is nothing to be found', () => {
       const { low } = binomialRange({ trials: held.length, share: 0.93, level: 0.999 });
       expect(held.filter(Boolean).length, name).toBeGreaterThanOrEqual(low);
     }
+  });
+
+  it('no other mode is found in networks that have one mode, and the one that is there is found', () => {
+    const found = [...all.passed].filter(([name]) => name.startsWith('another mode found'));
+    expect(found).toHaveLength(4);
+    for (const [name, marks] of found)
+      expect(marks, name).toEqual(Array.from({ length: MODE_RUNS }, () => name.includes(': one')));
   });
 });

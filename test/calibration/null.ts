@@ -1,5 +1,5 @@
 /** @file test: calibration under the null: are p-values uniform, do tests reject at their level, do intervals hold the truth, which rungs pass.
- *  Prints tables for the docs. Run with `npx tsx test/calibration/null.ts [RUNS]`; 400 runs take about a quarter of an hour on two cores. */
+ *  Prints tables for the docs. Run with `npx tsx test/calibration/null.ts [RUNS]`; 400 runs take about half an hour on two cores. */
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { binomialRange } from '../../src/evidence/distribution-binomial.ts';
@@ -11,6 +11,7 @@ import {
   contrastUnderNull,
   effectsUnderNull,
   ladderUnderNull,
+  modesUnderNull,
   twinsUnderNull,
 } from './null-runs.ts';
 
@@ -36,6 +37,7 @@ async function worlds(first: number, step: number, runs: number): Promise<Share>
     verdicts.push(evidence.verdict.verdict);
     await contrastUnderNull(seed, SETTINGS, linalg, all);
     await twinsUnderNull(seed, SETTINGS, linalg, all);
+    await modesUnderNull(seed, SETTINGS, linalg, all);
     for (let k = 0; k < 5; k++) effectsUnderNull(5 * seed + k, EFFECTS, all);
     if (Math.floor(seed / step) % 10 === 9) process.stderr.write(`${seed + 1} of ${runs}\n`);
   }

@@ -24,6 +24,7 @@ const CODES = { intended: 0, proxy: VALUES, irrelevant: 2 * VALUES, context: 3 *
 /** Where a second copy of one variable is written, and its length: fainter, so that the first carries more than half of the effect. */
 const SECOND = 3 * VALUES + 1;
 const SECOND_LENGTH = 0.8;
+const GATE = SECOND + VALUES;
 export const READOUT = -1;
 export const POSITIONS = [-2, READOUT] as const;
 
@@ -78,10 +79,15 @@ function withoutGoals(truth: Truth): Truth {
 
 /** The residual stream of one input at a hook and position. */
 function stream(truth: Truth, input: Input, hook: number, position: number): Float64Array<ArrayBuffer> {
-  const context = (2 * input.context - 1) * (position === READOUT ? 1 : 0);
+  const here = position === READOUT ? 1 : 0;
+  const context = (2 * input.context - 1) * here;
+  const gate = input.gate === undefined ? 0 : (2 * input.gate - 1) * here;
   let value = Float64Array.from(
     { length: WIDTH },
-    (_, j) => context * ROTATION.data[j * WIDTH + CODES.context]! + input.noise[0]![j]!,
+    (_, j) =>
+      context * ROTATION.data[j * WIDTH + CODES.context]! +
+      input.noise[0]![j]! +
+      gate * ROTATION.data[j * WIDTH + GATE]!,
   );
   for (let h = 1; h <= hook; h++) value = step(truth, input, h, position, value);
   return value;
@@ -118,12 +124,13 @@ function head(truth: Truth, state: Float64Array): Float64Array {
   const logits = new Float64Array(VALUES);
   logits[0] = truth.bias ?? 0;
   for (const role of ['intended', 'proxy', 'irrelevant'] as const) {
-    if (truth.weight[role] === 0 || truth.code[role] === 0) continue;
+    if (truth.code[role] === 0) continue;
     const gated = role === 'proxy' && context === 1 ? (truth.proxyInContext ?? 1) : 1;
+    const opened = role === 'proxy' && along(GATE) > 0 ? (truth.proxyBehindGate ?? 0) : 0;
     for (let value = 0; value < VALUES; value++) {
       const at = (value + context) % VALUES;
       const copies = along(CODES[role] + value) + (truth.again === role ? along(SECOND + value) : 0);
-      logits[at]! += (gated * truth.weight[role] * copies) / truth.code[role];
+      logits[at]! += ((gated * truth.weight[role] + opened) * copies) / truth.code[role];
     }
   }
   return logits;

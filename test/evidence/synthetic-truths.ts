@@ -11,6 +11,8 @@ export type Truth = {
   readonly bias?: number;
   /** Factor on the proxy's weight where the context is 1. Default 1. */
   readonly proxyInContext?: number;
+  /** Added to the proxy's weight where the gate is open. Default 0. */
+  readonly proxyBehindGate?: number;
   /** A variable that `blocks.1` writes a second time at the read-out, in directions of its own; the head adds both copies. */
   readonly again?: Role;
   /** A variable that `blocks.1` writes instead of `blocks.0`: it reaches the read-out one hook later. */

@@ -11,6 +11,8 @@ export type Role = 'intended' | 'proxy' | 'irrelevant';
 /** One input, as its variables and its own noise. */
 export type Input = Readonly<Record<Role, number>> & {
   readonly context: number;
+  /** Opens or closes a gate that changes no meaning of an action; absent where there is none. */
+  readonly gate?: 0 | 1;
   /** [HOOKS.length, WIDTH], added to the stream at each hook. */
   readonly noise: readonly Float64Array[];
 };
