@@ -4,10 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256Of } from '../core/hash.ts';
 import type { HookMap, ModelIndex } from '../onnx/contract.ts';
-import { findHookPoints } from '../onnx/hooks-find.ts';
 import { indexModel } from '../onnx/index-model.ts';
 import { instrument } from '../onnx/instrument.ts';
 import { positionLimit } from '../onnx/position-limit.ts';
+import { prepareModel } from '../onnx/prepare-model.ts';
 import type { ModelSource } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
@@ -27,8 +27,10 @@ export type Model = {
   readonly sha256: Sha256;
   /** Of the model file and its weight files. */
   readonly byteLength: number;
-  /** Of a large file, an index of the same graph with its weights left in the file. */
+  /** The graph as it is run: of a large file with its weights left in the file, and with what `changes` says. */
   readonly index: ModelIndex;
+  /** How that graph differs from the file's, one sentence each; empty where the file is run as it is. */
+  readonly changes: readonly string[];
   readonly hooks: HookMap;
   readonly source: ModelSource;
   readonly inputs: readonly DescribedInput[];
@@ -79,7 +81,9 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
   const weightsBeside = path ?? (folder === undefined ? undefined : join(folder, 'model.onnx'));
   const weightFiles = externalFiles(whole, weightsBeside);
   // Zeros stand for the large weights in these bytes: only the index of a graph that refers to them leaves this function.
-  const index = large ? skeleton(whole, path) : whole;
+  const { index, hooks, changes } = located(path, () =>
+    prepareModel(large ? skeleton(whole, path) : whole, options.hooks),
+  );
   const sessions = new SessionPool(index, folder);
   const vocabularies = new Map<string, number | undefined>();
   const limits = new Map<string, number | undefined>();
@@ -94,7 +98,8 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
     },
     byteLength: weightFiles.reduce((sum, file) => sum + file.bytes, size),
     index,
-    hooks: options.hooks ?? findHookPoints(index),
+    changes,
+    hooks,
     source:
       typeof source === 'string'
         ? { kind: 'path', path: source }

@@ -177,7 +177,15 @@ export type HookPoint = {
   readonly axes: readonly HookAxis[];
   readonly width: number | undefined;
 };
-export type MissingHook = { readonly state: 'unavailable'; readonly name: string; readonly reason: string };
+export type MissingHook = {
+  readonly state: 'unavailable';
+  readonly name: string;
+  readonly reason: string;
+  /** True where the architecture has no such part, so that nothing is added to the stream by it. */
+  readonly absent?: true;
+  /** The value that holds it with batch and position as one axis, where that is what keeps it back, and its width. */
+  readonly flat?: { readonly value: string; readonly width: number };
+};
 
 /** What the structure of a graph says about its hooks. */
 export type HookMap = {

@@ -5,6 +5,7 @@ import { type Block, type Branch, blocksOf, normAfter } from './structure-blocks
 import { logitsOf } from './structure-ends.ts';
 import { type Structure, structureOf } from './structure-facts.ts';
 import { type ResidualSum, residualChain } from './structure-residual.ts';
+import { layoutsBefore, layoutsBeyond } from './structure-trace.ts';
 
 export type { HookMap, HookPoint, MissingHook } from './contract.ts';
 
@@ -128,10 +129,9 @@ class Naming {
     const placed = bestPlaced(this.structure, values, { layout, sizes: this.#sizes });
     if (placed === undefined) {
       const fused = values.some((value) => this.structure.graph.names[value] === undefined);
-      this.miss(
-        name,
-        fused ? 'it exists only inside a fused operator, which does not hand it out' : otherwise,
-      );
+      const reason = fused ? 'it exists only inside a fused operator, which does not hand it out' : otherwise;
+      const flat = layout === 'stream' ? this.#flat(values) : undefined;
+      this.hooks.push({ state: 'unavailable', name, reason, ...(flat === undefined ? {} : { flat }) });
       return;
     }
     const { axes, width } = placed;
@@ -139,8 +139,21 @@ class Naming {
     this.hooks.push({ state: 'available', name, value, axes, width });
   }
 
-  miss(name: string, reason: string): void {
-    this.hooks.push({ state: 'unavailable', name, reason });
+  /** The first of `values` that is [batch * position, width]. */
+  #flat(values: readonly number[]): MissingHook['flat'] {
+    const { batch, position } = this.#sizes;
+    if (position === undefined) return undefined;
+    for (const value of values) {
+      const { dims, isFloat } = this.structure.facts[value]!;
+      const name = this.structure.graph.names[value];
+      if (name === undefined || !isFloat || dims?.length !== 2 || dims[0] !== batch * position) continue;
+      return { value: name, width: dims[1]! };
+    }
+    return undefined;
+  }
+
+  miss(name: string, reason: string, absent?: true): void {
+    this.hooks.push({ state: 'unavailable', name, reason, ...(absent ? { absent } : {}) });
   }
 }
 
@@ -189,9 +202,11 @@ function nameStream(
   end: number | undefined,
 ): void {
   const crossed = next === undefined ? end !== undefined : next.crossed !== 'nothing';
-  if (!crossed) naming.add(name, 'stream', [sum.value], PLAIN);
+  const { structure } = naming;
+  const forms = [...layoutsBefore(structure, sum.value), ...layoutsBeyond(structure, sum.value)];
+  if (!crossed) naming.add(name, 'stream', forms, PLAIN);
   else {
-    naming.add(`${name}_sum`, 'stream', [sum.value], PLAIN);
+    naming.add(`${name}_sum`, 'stream', forms, PLAIN);
     naming.add(name, 'stream', [next?.stream ?? end!], PLAIN);
   }
 }
@@ -206,7 +221,7 @@ function nameAdded(
   }: { readonly added: readonly Branch[]; readonly sums: Block['sums']; readonly none: string },
 ): void {
   const [branch] = added;
-  if (branch === undefined) naming.miss(name, none);
+  if (branch === undefined) naming.miss(name, none, true);
   else if (added.length > 1)
     naming.miss(name, `the block adds ${added.length} such terms, so none of them is the one`);
   else if (sums.some(({ sum, branches }) => sum.hasBias && branches.includes(branch))) {
@@ -214,7 +229,7 @@ function nameAdded(
       name,
       'its bias is added together with the residual, so the graph has no value with the bias and without the stream',
     );
-  } else naming.add(name, 'stream', [branch.value], PLAIN);
+  } else naming.add(name, 'stream', layoutsBefore(naming.structure, branch.value), PLAIN);
 }
 
 function nameAttention(naming: Naming, name: (part: string) => string, added: readonly Branch[]): void {

@@ -105,23 +105,29 @@ export type ResidualIdentity = { readonly sum: string; readonly terms: readonly 
 export function residualIdentities(map: HookMap): readonly ResidualIdentity[] {
   const available = new Set(map.hooks.filter(({ state }) => state === 'available').map(({ name }) => name));
   const known = new Set(map.hooks.map(({ name }) => name));
+  const absent = new Set(
+    map.hooks.flatMap((hook) => (hook.state === 'unavailable' && hook.absent === true ? [hook.name] : [])),
+  );
   const identities: ResidualIdentity[] = [];
   const claim = (sum: string, terms: readonly string[]): void => {
     if ([sum, ...terms].every((name) => available.has(name))) identities.push({ sum, terms });
   };
   for (const { index } of map.blocks) {
     const name = (part: string): string => `blocks.${index}.${part}`;
-    const has = (part: string): boolean => available.has(name(part));
     const post = name(known.has(name('resid_post_sum')) ? 'resid_post_sum' : 'resid_post');
     const mid = name(known.has(name('resid_mid_sum')) ? 'resid_mid_sum' : 'resid_mid');
-    claim(mid, [name('resid_pre'), name('attn_out')]);
+    // A term that cannot be read is not one that is not there.
+    const parts = (list: readonly string[]): string[] =>
+      list.filter((part) => !absent.has(name(part))).map(name);
+    claim(mid, [name('resid_pre'), ...parts(['attn_out'])]);
     // Behind a norm the sum starts anew from what the norm gives out.
     const start =
       known.has(name('resid_mid_sum')) || known.has(name('resid_cross_sum'))
         ? lastNormed(name, known)
         : name('resid_pre');
-    const parts = start === name('resid_pre') ? ['attn_out', 'cross_attn_out', 'mlp_out'] : ['mlp_out'];
-    claim(post, [start, ...parts.filter((part) => has(part)).map(name)]);
+    const cross = known.has(name('cross_attn_out')) ? ['cross_attn_out'] : [];
+    const added = start === name('resid_pre') ? ['attn_out', ...cross, 'mlp_out'] : ['mlp_out'];
+    claim(post, [start, ...parts(added)]);
   }
   return identities;
 }

@@ -4,8 +4,8 @@ import { GRAPH, MODEL, NODE, VALUE_INFO } from './fields.ts';
 import { WireCursor } from './wire-read.ts';
 import { MessageWriter } from './wire-write.ts';
 
-/** What happens to one part: its bytes stay, it goes, or it is replaced. */
-export type Fate = 'keep' | 'drop' | MessageWriter;
+/** What happens to one part: its bytes stay, it goes, or it is replaced, by several parts where need be. */
+export type Fate = 'keep' | 'drop' | MessageWriter | readonly MessageWriter[];
 
 export type GraphRewrite = {
   readonly node?: (node: NodeView) => Fate;
@@ -65,7 +65,8 @@ function rewriteGraph(index: ModelIndex, rewrite: GraphRewrite): MessageWriter {
     while (cursor.next()) {
       const fate = fateOf(cursor);
       if (fate === 'keep') graph.copy(bytes, { start: cursor.tagStart, end: cursor.end });
-      else if (fate !== 'drop') graph.message(cursor.field, fate);
+      else if (fate !== 'drop')
+        for (const part of Array.isArray(fate) ? fate : [fate]) graph.message(cursor.field, part);
     }
   }
   rewrite.add?.(graph);

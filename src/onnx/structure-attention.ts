@@ -1,8 +1,8 @@
 /** @file onnx: the parts of an attention branch around its score product: q, k, scores, pattern, v, z. */
 import type { Structure } from './structure-facts.ts';
 import type { GraphNode } from './structure-graph.ts';
-import { isAttention } from './structure-operators.ts';
-import { activationInputs, isActivation } from './structure-steps.ts';
+import { isAttention, isRounding } from './structure-operators.ts';
+import { activationInputs, isActivation, producerOf } from './structure-steps.ts';
 import { layoutsAfter, layoutsBefore, layoutsBeyond, lightBefore } from './structure-trace.ts';
 
 /** Each part as the values that hold it in different layouts; empty where the graph has no such value. */
@@ -44,6 +44,8 @@ const BEFORE_SOFTMAX: ReadonlySet<string> = new Set([
     'Max',
     'Min',
     'Dropout',
+    'QuantizeLinear',
+    'DequantizeLinear',
   ],
 ]);
 
@@ -124,7 +126,11 @@ function valueProduct(
         const other = node.inputs.find((input) => input !== value && isActivation(structure, input));
         if (other === undefined) continue;
         const pattern: number[] = [];
-        for (let at = value; at >= 0; at = from.get(at)!) pattern.push(at);
+        // What is rounded on its way to the product no longer sums to one: the last value before that is the pattern.
+        for (let at = value; at >= 0; at = from.get(at)!) {
+          pattern.push(at);
+          if (isRounding(producerOf(structure, at)?.op ?? '')) pattern.length = 0;
+        }
         return { pattern, v: other, z: layoutsBeyond(structure, result) };
       }
       const continues = AFTER_SOFTMAX.has(node.op) && activationInputs(structure, node).length <= 2;

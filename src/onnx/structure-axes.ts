@@ -28,8 +28,9 @@ export function bestPlaced(
   for (const value of values) {
     const dims = structure.facts[value]!.dims;
     const axes = axesOf(dims, options);
-    // A value inside a fused operator has no name to ask for.
+    // A value inside a fused operator has no name to ask for, and whole numbers are a coded form of the value beside them.
     if (axes === undefined || structure.graph.names[value] === undefined) continue;
+    if (!structure.facts[value]!.isFloat) continue;
     const rank = orderOf(axes) + (dims === undefined ? 10 : 0);
     if (best !== undefined && best.rank <= rank) continue;
     best = { placed: { value, axes, width: widthOf(axes, dims) }, rank };

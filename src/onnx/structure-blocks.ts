@@ -2,6 +2,7 @@
 import { type AttentionParts, attentionParts } from './structure-attention.ts';
 import type { Structure } from './structure-facts.ts';
 import { type MlpParts, mlpParts } from './structure-mlp.ts';
+import { isRounding } from './structure-operators.ts';
 import type { ResidualSum } from './structure-residual.ts';
 import { activationInputs, nodesBetween, normInput } from './structure-steps.ts';
 import { layoutsBefore } from './structure-trace.ts';
@@ -96,8 +97,8 @@ export function normAfter(structure: Structure, value: number): number | undefin
     for (const reader of readers) {
       const node = graph.nodes[reader]!;
       const result = node.outputs[0];
-      if (result === undefined || result < 0 || behind.has(result) || !structure.facts[result]!.isFloat)
-        continue;
+      if (result === undefined || result < 0 || behind.has(result)) continue;
+      if (!structure.facts[result]!.isFloat && !isRounding(node.op)) continue;
       const from = normInput(structure, result);
       if (from !== undefined && reachesBack(structure, from, value)) {
         found = withGain(structure, result, from);
@@ -115,7 +116,7 @@ export function normAfter(structure: Structure, value: number): number | undefin
 const LIGHT: ReadonlySet<string> = new Set([
   ...['Identity', 'Cast', 'Dropout', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Slice', 'Gather'],
   ...['ReduceMean', 'ReduceSum', 'ReduceL2', 'ReduceSumSquare', 'Sub', 'Mul', 'Div', 'Pow', 'Add', 'Sqrt'],
-  ...['Reciprocal', 'Clip', 'Max', 'Expand'],
+  ...['Reciprocal', 'Clip', 'Max', 'Expand', 'QuantizeLinear', 'DequantizeLinear'],
 ]);
 
 const PICK: ReadonlySet<string> = new Set([
@@ -126,6 +127,8 @@ const PICK: ReadonlySet<string> = new Set([
   'Cast',
   'Identity',
   'Dropout',
+  'QuantizeLinear',
+  'DequantizeLinear',
 ]);
 
 function reachesBack(structure: Structure, from: number, value: number): boolean {

@@ -97,6 +97,14 @@ const BOOLEAN_OR_INTEGER: ReadonlySet<string> = new Set([
   ...['Shape', 'Size', 'ArgMax', 'ArgMin', 'NonZero', 'QuantizeLinear'],
 ]);
 
+/** Operators that take integers first and give floats. */
+const FLOAT_FROM_INTEGERS: ReadonlySet<string> = new Set([
+  'DequantizeLinear',
+  ...['EmbedLayerNormalization', 'QAttention', 'MatMulIntegerToFloat', 'GatherBlockQuantized'].map(
+    (op) => `com.microsoft:${op}`,
+  ),
+]);
+
 function isFloatResult(of: {
   readonly node: GraphNode;
   readonly inputs: readonly (Fact | undefined)[];
@@ -106,7 +114,7 @@ function isFloatResult(of: {
   if (declared?.dataType !== undefined) return isFloatType(declared.dataType);
   if (BOOLEAN_OR_INTEGER.has(node.op)) return false;
   if (node.op === 'Cast') return isFloatType(node.view.attributes.to?.int);
-  if (node.op === 'DequantizeLinear') return true;
+  if (FLOAT_FROM_INTEGERS.has(node.op)) return true;
   if (node.op === 'ConstantOfShape') {
     const type = node.view.attributes.value?.tensor?.dataType;
     return type === undefined || isFloatType(type);

@@ -1,5 +1,6 @@
 /** @file onnx: a model's graph as numbered values and nodes in order of computation; says nothing of what they mean. */
 import type { ModelIndex, NodeView } from './contract.ts';
+import { type Draft, joinQuantisedProducts } from './structure-quantised.ts';
 
 /** A node whose inputs and outputs are value numbers; -1 stands for an optional input that is not given. */
 export type GraphNode = {
@@ -24,8 +25,6 @@ export type ValueGraph = {
   /** Nodes left out because they wait for each other, or for such nodes. */
   readonly unordered: number;
 };
-
-type Draft = { op: string; inputs: number[]; outputs: number[]; view: NodeView };
 
 /** Builds the value graph in time linear in nodes and edges; fused skip-and-norm operators become a sum and a norm. */
 export function valueGraph(index: ModelIndex): ValueGraph {
@@ -60,7 +59,8 @@ export function valueGraph(index: ModelIndex): ValueGraph {
     }
   }
   for (const { name } of index.outputs) named(name);
-  return ordered(drafts, names, numberOf, new Set(index.outputs.map(({ name }) => named(name))));
+  const joined = joinQuantisedProducts(drafts);
+  return ordered(joined, names, numberOf, new Set(index.outputs.map(({ name }) => named(name))));
 }
 
 /** ONNX Runtime's fused residual sums (ContribOperators.md), by the norm that follows and the place of the bias input. */

@@ -105,6 +105,11 @@ export function isLayout(op: string): boolean {
   return LAYOUT.has(op);
 }
 
+/** Operators that round a value to a coarser grid or read it back: half of a quantise pair each. */
+export function isRounding(op: string): boolean {
+  return op === 'QuantizeLinear' || op === 'DequantizeLinear';
+}
+
 export function isNorm(op: string): boolean {
   return NORM.has(op);
 }

@@ -1,6 +1,7 @@
 /** @file onnx: finds the residual stream of a graph: the longest chain of sums of a value and a function of it. */
 import type { Structure } from './structure-facts.ts';
 import type { GraphNode } from './structure-graph.ts';
+import { isRounding } from './structure-operators.ts';
 import {
   activationInputs,
   isActivation,
@@ -76,9 +77,34 @@ function sameShape(structure: Structure, a: number, b: number): boolean {
 
 /** True when the sum is only a part of a larger one: `x + attention` in `(x + attention) + mlp`, read by nothing else. */
 function isInnerSum(structure: Structure, node: GraphNode): boolean {
-  const value = node.outputs[0]!;
+  const value = afterRounding(structure, node.outputs[0]!);
   const reader = soleReader(structure, value);
   return reader !== undefined && isSumOfActivations(structure, reader) && reader.outputs[0] !== value;
+}
+
+/** What a quantise pair makes of `value`, where nothing else reads it; else `value`. */
+function afterRounding(structure: Structure, value: number): number {
+  let at = value;
+  for (let steps = 0; steps < 2; steps++) {
+    const reader = soleReader(structure, at);
+    const to = reader?.outputs[0];
+    if (reader === undefined || !isRounding(reader.op) || to === undefined || to < 0) return value;
+    at = to;
+  }
+  return at;
+}
+
+/** What `value` was before a quantise pair, where nothing else reads it; else `value`. */
+function beforeRounding(structure: Structure, value: number): number {
+  let at = value;
+  for (let steps = 0; steps < 2; steps++) {
+    const node = producerOf(structure, at);
+    const from = node?.inputs[0];
+    if (node === undefined || !isRounding(node.op) || !isActivation(structure, from)) return value;
+    if (soleReader(structure, from) === undefined) return value;
+    at = from;
+  }
+  return at;
 }
 
 function soleReader(structure: Structure, value: number): GraphNode | undefined {
@@ -116,7 +142,7 @@ function termsOf(structure: Structure, node: GraphNode): { terms: readonly numbe
         hasBias = true;
         continue;
       }
-      const inner = producerOf(structure, value);
+      const inner = producerOf(structure, beforeRounding(structure, value));
       const nested =
         inner !== undefined &&
         terms.length + open.length < MAX_TERMS &&

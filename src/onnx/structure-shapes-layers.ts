@@ -26,6 +26,40 @@ export function attentionShape(node: GraphNode, inputs: Inputs): Dims {
   return [...query.slice(0, -1), query.length === 3 ? (last / valueHeads) * heads : last];
 }
 
+/** Sizes of x, with the last one from the packed weight [width, q + k + v] (ContribOperators.md, Attention). */
+export function packedAttentionShape(node: GraphNode, inputs: Inputs): Dims {
+  const x = inputs[0]?.dims;
+  const packed = inputs[1]?.dims?.[1];
+  const last = node.view.attributes.qkv_hidden_sizes?.ints?.[2] ?? (packed === undefined ? NaN : packed / 3);
+  return x === undefined || !Number.isInteger(last) ? undefined : [...x.slice(0, -1), last];
+}
+
+/** Sizes of the query, or of its part of a packed query, key and value (ContribOperators.md, GroupQueryAttention). */
+export function groupedAttentionShape(node: GraphNode, inputs: Inputs): Dims {
+  const query = inputs[0]?.dims;
+  const { num_heads: heads, kv_num_heads: groups } = node.view.attributes;
+  if (query === undefined || inputs[1] !== undefined) return query;
+  if (heads?.int === undefined || groups?.int === undefined) return undefined;
+  const last = (query.at(-1)! * heads.int) / (heads.int + 2 * groups.int);
+  return Number.isInteger(last) ? [...query.slice(0, -1), last] : undefined;
+}
+
+/** Normed sum, mask index, sum (ContribOperators.md, EmbedLayerNormalization). */
+export function embeddedShapes(inputs: Inputs): readonly Dims[] {
+  const ids = inputs[0]?.dims;
+  const width = inputs[2]?.dims?.[1];
+  const dims = ids === undefined || width === undefined ? undefined : [...ids, width];
+  return [dims, undefined, dims];
+}
+
+/** Rows of a table that is stored in blocks along its last axis, whose count the scales tell. */
+export function blockGatherShape(node: GraphNode, inputs: Inputs): Dims {
+  const ids = inputs[1]?.dims;
+  const blocks = inputs[2]?.dims?.at(-1);
+  const size = node.view.attributes.block_size?.int ?? 128;
+  return ids === undefined || blocks === undefined ? undefined : [...ids, blocks * size];
+}
+
 /** [batch, channels, ...space] with explicit padding; automatic padding is not followed. */
 export function convolutionShape(node: GraphNode, inputs: Inputs): Dims {
   const x = inputs[0]?.dims;

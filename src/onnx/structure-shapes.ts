@@ -1,7 +1,15 @@
 /** @file onnx: output sizes of one node from its input sizes, for the operators that transformers are made of. */
 import type { Fact } from './structure-fact.ts';
 import type { GraphNode } from './structure-graph.ts';
-import { attentionShape, convolutionShape, recurrentShapes } from './structure-shapes-layers.ts';
+import {
+  attentionShape,
+  blockGatherShape,
+  convolutionShape,
+  embeddedShapes,
+  groupedAttentionShape,
+  packedAttentionShape,
+  recurrentShapes,
+} from './structure-shapes-layers.ts';
 
 type Dims = readonly number[] | undefined;
 type Inputs = readonly (Fact | undefined)[];
@@ -239,9 +247,18 @@ const RULES: Readonly<Record<string, Rule>> = {
   ),
   ...each(['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'], firstSame),
   ...each(['com.microsoft:SimplifiedLayerNormalization', 'com.microsoft:MultiHeadAttention'], firstSame),
-  ...each(['com.microsoft:GroupQueryAttention'], firstSame),
+  ...each(['com.microsoft:Attention', 'com.microsoft:QAttention'], (node, inputs) =>
+    only(packedAttentionShape(node, inputs)),
+  ),
+  'com.microsoft:GroupQueryAttention': (node, inputs) => only(groupedAttentionShape(node, inputs)),
+  'com.microsoft:EmbedLayerNormalization': (_, inputs) => embeddedShapes(inputs),
+  'com.microsoft:GatherBlockQuantized': (node, inputs) => only(blockGatherShape(node, inputs)),
+  DynamicQuantizeLinear: (_, inputs) => [inputs[0]?.dims, [], []],
   ...each(
-    ['MatMul', 'MatMulInteger', 'com.microsoft:FusedMatMul', 'com.microsoft:MatMulIntegerToFloat'],
+    [
+      ...['MatMul', 'MatMulInteger', 'com.microsoft:FusedMatMul', 'com.microsoft:MatMulIntegerToFloat'],
+      'com.microsoft:DynamicQuantizeMatMul',
+    ],
     matMul,
   ),
   ...each(

@@ -2,11 +2,11 @@
 
 import type { Structure } from './structure-facts.ts';
 import type { GraphNode } from './structure-graph.ts';
-import { isHeavy, isLayout, isNorm } from './structure-operators.ts';
+import { isHeavy, isLayout, isNorm, isRounding } from './structure-operators.ts';
 
 export type Step = {
   readonly from: number;
-  /** `layout` keeps every number; `norm` normalises; `affine` adds or multiplies by something that is not an activation. */
+  /** `layout` keeps every number; `norm` normalises; `affine` rounds, adds or multiplies by something that is not an activation. */
   readonly crossed: 'layout' | 'norm' | 'affine';
 };
 
@@ -38,7 +38,9 @@ export function stepBack(structure: Structure, value: number): Step | undefined 
   if (node === undefined || node.outputs[0] !== value) return undefined;
   const first = node.inputs[0];
   if (isLayout(node.op))
-    return isActivation(structure, first) ? { from: first, crossed: 'layout' } : undefined;
+    return isActivation(structure, first)
+      ? { from: first, crossed: isRounding(node.op) ? 'affine' : 'layout' }
+      : undefined;
   const norm = normInput(structure, value);
   if (norm !== undefined) return { from: norm, crossed: 'norm' };
   const affine = affineInput(structure, node);
@@ -73,8 +75,9 @@ export function normInput(structure: Structure, value: number): number | undefin
 /** Gain and bias of a spelled-out norm, each at most once or twice (a cast may sit between). */
 function gainOfNorm(structure: Structure, node: GraphNode): number | undefined {
   let at: GraphNode | undefined = node;
-  for (let steps = 0; steps < 4; steps++) {
-    const from: number | undefined = at.op === 'Cast' ? at.inputs[0] : affineInput(structure, at);
+  for (let steps = 0; steps < 8; steps++) {
+    const passes = at.op === 'Cast' || isRounding(at.op);
+    const from: number | undefined = passes ? at.inputs[0] : affineInput(structure, at);
     if (!isActivation(structure, from)) return undefined;
     at = producerOf(structure, from);
     if (at === undefined) return undefined;
@@ -117,6 +120,8 @@ const SCALE_STEPS: ReadonlySet<string> = new Set([
     'Identity',
     'Unsqueeze',
     'Expand',
+    'QuantizeLinear',
+    'DequantizeLinear',
   ],
 ]);
 
@@ -160,14 +165,16 @@ function centred(structure: Structure, value: number): number {
 
 function beforeCasts(structure: Structure, value: number): number {
   let at = value;
-  for (let steps = 0; steps < 4; steps++) {
+  for (let steps = 0; steps < 6; steps++) {
     const node = producerOf(structure, at);
     const from = node?.inputs[0];
-    if (node === undefined || (node.op !== 'Cast' && node.op !== 'Identity') || from === undefined) return at;
+    if (node === undefined || !KEEPS.has(node.op) || from === undefined) return at;
     at = from;
   }
   return at;
 }
+
+const KEEPS: ReadonlySet<string> = new Set(['Cast', 'Identity', 'QuantizeLinear', 'DequantizeLinear']);
 
 /**
  * True when `target` is computed from `source` through at least one heavy operator.

@@ -28,7 +28,11 @@ export type Row = { readonly feeds: Values; readonly truth: ReadonlyMap<string, 
 
 /** The rows of NAME.safetensors: a header of 8 + n bytes, then the data (huggingface/safetensors, README, "Format"). */
 export function fixtureRows(name: string): readonly Row[] {
-  const bytes = readFileSync(new URL(`${name}.safetensors`, FOLDER));
+  return readRows(readFileSync(new URL(`${name}.safetensors`, FOLDER)));
+}
+
+/** The rows of such a file's bytes. */
+export function readRows(bytes: Buffer): readonly Row[] {
   const length = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<
     string,
@@ -83,7 +87,7 @@ export async function captureAll(bytes: Uint8Array, rows: readonly Row[]): Promi
 const ORDER = ['batch', 'position', 'head', 'query', 'key', 'head_width', 'width', 'vocabulary'] as const;
 
 /** The value with its axes in the order of `ORDER`; a width made of heads is already in that order. */
-function inOrder(hook: HookPoint, value: TensorValue | undefined): Float32Array {
+export function inOrder(hook: HookPoint, value: TensorValue | undefined): Float32Array {
   const data = floats(value);
   const dims = value!.dims;
   if (dims.length !== hook.axes.length) {
