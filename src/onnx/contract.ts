@@ -187,6 +187,14 @@ export type MissingHook = {
   readonly flat?: { readonly value: string; readonly width: number };
 };
 
+/** What counts the positions of a stream: the second axis of an input, or the graph itself (patches of an image). */
+export type Sequence =
+  | { readonly kind: 'input'; readonly input: string }
+  | { readonly kind: 'fixed'; readonly positions: number };
+
+/** The stream that a hook belongs to: `encoder.` hooks lie on the stream that another one attends to. */
+export type StreamName = 'main' | 'encoder';
+
 /** What the structure of a graph says about its hooks. */
 export type HookMap = {
   /** `decoder`: causal mask or caches; `encoder`: none; `unknown`: cannot be told from the graph. */
@@ -196,10 +204,14 @@ export type HookMap = {
     readonly norm: 'pre' | 'post' | 'none';
   }[];
   readonly hooks: readonly (HookPoint | MissingHook)[];
+  /** Blocks of the encoder whose stream the main one attends to; its hooks are called `encoder.blocks.{i}...`. */
+  readonly encoder?: HookMap['blocks'];
   /** Residual width, when there is a residual stream. */
   readonly width: number | undefined;
   /** Plain sentence when there is no residual stream, else undefined. */
   readonly noResidual: string | undefined;
+  /** What counts the positions of each stream; left out where the graph does not tell. */
+  readonly sequences?: Partial<Readonly<Record<StreamName, Sequence>>>;
 };
 
 /** What `verify` reports for one self-check; the numbers come from a small run of the model. */

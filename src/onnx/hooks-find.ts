@@ -1,10 +1,11 @@
 /** @file onnx: hook points of a model under canonical names, found from the structure of its graph; trusts no name in it. */
 import type { HookMap, HookPoint, MissingHook, ModelIndex } from './contract.ts';
 import { type AxisSizes, bestPlaced, type Layout } from './structure-axes.ts';
-import { type Block, type Branch, blocksOf, normAfter } from './structure-blocks.ts';
+import { type Block, type Branch, normAfter } from './structure-blocks.ts';
 import { logitsOf } from './structure-ends.ts';
 import { type Structure, structureOf } from './structure-facts.ts';
-import { type ResidualSum, residualChain } from './structure-residual.ts';
+import { type ResidualSum, residualChains } from './structure-residual.ts';
+import { positionSize, rankOf, sequenceOf, streamsOf } from './structure-streams.ts';
 import { layoutsBefore, layoutsBeyond } from './structure-trace.ts';
 
 export type { HookMap, HookPoint, MissingHook } from './contract.ts';
@@ -41,35 +42,45 @@ type Hook = HookPoint | MissingHook;
  */
 export function findHookPoints(index: ModelIndex): HookMap {
   const structure = structureOf(index);
-  const chain = residualChain(structure);
-  const [first] = chain;
+  const chains = residualChains(structure);
+  const first = chains[0]?.[0];
   const rank = first === undefined ? undefined : rankOf(structure, first);
   if (first === undefined || (rank !== undefined && rank !== 2 && rank !== 3)) {
     return { blocks: [], hooks: [], width: undefined, noResidual: whyNone(index, structure, rank) };
   }
-  const blocks = blocksOf(structure, chain);
+  const streams = streamsOf(structure, chains);
   // Past the work limit searches come back empty, so what was found would be half a truth.
   if (structure.budget.steps < 0) {
     return { blocks: [], hooks: [], width: undefined, noResidual: whyNone(index, structure, undefined) };
   }
-  const naming = new Naming(structure, { batch: structure.batch, position: positionSize(blocks) });
-  naming.add('embed', 'stream', [first.stream], PLAIN);
-  blocks.forEach((block, i) => {
-    nameBlock(naming, { block, i, next: blocks[i + 1]?.sums[0]?.sum });
-  });
-  nameEnds(naming, blocks.at(-1)!);
+  const main = nameStreamOf(structure, streams.main, '');
+  const encoder =
+    streams.encoder === undefined ? undefined : nameStreamOf(structure, streams.encoder, 'encoder.');
+  const sequences = {
+    ...sequenceOf(index, structure, main.position, 'main'),
+    ...sequenceOf(index, structure, encoder?.position, 'encoder'),
+  };
+  const kinds = (blocks: readonly Block[]): HookMap['blocks'] =>
+    blocks.map(({ kind, norm }, i) => ({ index: i, kind, norm }));
   return {
-    blocks: blocks.map(({ kind, norm }, i) => ({ index: i, kind, norm })),
-    hooks: naming.hooks,
-    width: naming.width ?? structure.facts[first.value]!.dims?.at(-1),
+    blocks: kinds(streams.main),
+    ...(streams.encoder === undefined ? {} : { encoder: kinds(streams.encoder) }),
+    hooks: [...(encoder?.hooks ?? []), ...main.hooks],
+    width: main.width ?? structure.facts[streams.main[0]!.sums[0]!.sum.value]!.dims?.at(-1),
     noResidual: undefined,
+    ...(Object.keys(sequences).length === 0 ? {} : { sequences }),
   };
 }
 
-/** Number of axes of a sum, from whichever of its values has known sizes. */
-function rankOf(structure: Structure, sum: ResidualSum): number | undefined {
-  const values = [sum.value, sum.stream, ...sum.branches];
-  return values.map((value) => structure.facts[value]!.dims?.length).find((rank) => rank !== undefined);
+function nameStreamOf(structure: Structure, blocks: readonly Block[], prefix: string): Naming {
+  const position = positionSize(blocks);
+  const naming = new Naming(structure, { batch: structure.batch, position }, prefix);
+  naming.add('embed', 'stream', [blocks[0]!.sums[0]!.sum.stream], PLAIN);
+  blocks.forEach((block, i) => {
+    nameBlock(naming, { block, i, next: blocks[i + 1]?.sums[0]?.sum });
+  });
+  nameEnds(naming, blocks.at(-1)!, prefix === '');
+  return naming;
 }
 
 function whyNone(index: ModelIndex, structure: Structure, rank: number | undefined): string {
@@ -92,18 +103,6 @@ function whyNone(index: ModelIndex, structure: Structure, rank: number | undefin
   return `No residual stream: no sum in this graph adds a value to a function of itself${hidden}.`;
 }
 
-function positionSize(blocks: readonly Block[]): number | undefined {
-  for (const { sums } of blocks) {
-    for (const { branches } of sums) {
-      for (const branch of branches) {
-        if (branch.kind === 'attention' && branch.parts.positions !== undefined)
-          return branch.parts.positions;
-      }
-    }
-  }
-  return undefined;
-}
-
 const PLAIN = 'the graph keeps this value only in a layout without separate batch and position axes';
 const HEADS = 'the graph keeps this value only in layouts whose axes cannot be told apart';
 
@@ -112,10 +111,17 @@ class Naming {
   readonly hooks: Hook[] = [];
   readonly structure: Structure;
   readonly #sizes: AxisSizes;
+  readonly #prefix: string;
 
-  constructor(structure: Structure, sizes: AxisSizes) {
+  constructor(structure: Structure, sizes: AxisSizes, prefix: string) {
     this.structure = structure;
     this.#sizes = sizes;
+    this.#prefix = prefix;
+  }
+
+  /** Example size of the position axis. */
+  get position(): number | undefined {
+    return this.#sizes.position;
   }
 
   /** Width of the stream, from the first hook on it. */
@@ -125,7 +131,8 @@ class Naming {
   }
 
   /** The best laid out of `values` under `name`, or unavailable for `otherwise`. */
-  add(name: string, layout: Layout, values: readonly number[], otherwise: string): void {
+  add(part: string, layout: Layout, values: readonly number[], otherwise: string): void {
+    const name = `${this.#prefix}${part}`;
     const placed = bestPlaced(this.structure, values, { layout, sizes: this.#sizes });
     if (placed === undefined) {
       const fused = values.some((value) => this.structure.graph.names[value] === undefined);
@@ -152,7 +159,8 @@ class Naming {
     return undefined;
   }
 
-  miss(name: string, reason: string, absent?: true): void {
+  miss(part: string, reason: string, absent?: true): void {
+    const name = `${this.#prefix}${part}`;
     this.hooks.push({ state: 'unavailable', name, reason, ...(absent ? { absent } : {}) });
   }
 }
@@ -271,7 +279,7 @@ function nameMlp(naming: Naming, name: (part: string) => string, added: readonly
   }
 }
 
-function nameEnds(naming: Naming, last: Block): void {
+function nameEnds(naming: Naming, last: Block, hasOutputs: boolean): void {
   const end = last.end ?? last.sums.at(-1)!.sum.value;
   const norm = normAfter(naming.structure, end);
   if (norm === undefined) {
@@ -282,6 +290,7 @@ function nameEnds(naming: Naming, last: Block): void {
         : 'no norm follows the last block',
     );
   } else naming.add('final_norm', 'stream', [norm], PLAIN);
+  if (!hasOutputs) return;
   const logits = logitsOf(naming.structure, end);
   if ('reason' in logits) naming.miss('logits', logits.reason);
   else naming.add('logits', 'logits', [logits.value], 'the axes of the output cannot be told apart');

@@ -112,8 +112,12 @@ export function residualIdentities(map: HookMap): readonly ResidualIdentity[] {
   const claim = (sum: string, terms: readonly string[]): void => {
     if ([sum, ...terms].every((name) => available.has(name))) identities.push({ sum, terms });
   };
-  for (const { index } of map.blocks) {
-    const name = (part: string): string => `blocks.${index}.${part}`;
+  const blocks = [
+    ...(map.encoder ?? []).map(({ index }) => `encoder.blocks.${index}`),
+    ...map.blocks.map(({ index }) => `blocks.${index}`),
+  ];
+  for (const block of blocks) {
+    const name = (part: string): string => `${block}.${part}`;
     const post = name(known.has(name('resid_post_sum')) ? 'resid_post_sum' : 'resid_post');
     const mid = name(known.has(name('resid_mid_sum')) ? 'resid_mid_sum' : 'resid_mid');
     // A term that cannot be read is not one that is not there.

@@ -143,15 +143,23 @@ function reachesBack(structure: Structure, from: number, value: number): boolean
   return false;
 }
 
+function isOneNumber(structure: Structure, value: number): boolean {
+  if (value < 0 || structure.facts[value]!.kind === 'activation') return false;
+  return structure.facts[value]!.dims?.every((size) => size === 1) ?? false;
+}
+
 /** On from the bare norm to its gain and bias, which still count as the norm of the same value. */
 function withGain(structure: Structure, normed: number, from: number): number {
   const { graph } = structure;
   let at = normed;
   for (let steps = 0; steps < 4; steps++) {
     const readers = graph.consumers[at]!;
-    const result = readers.length === 1 ? graph.nodes[readers[0]!]!.outputs[0] : undefined;
+    const reader = readers.length === 1 ? graph.nodes[readers[0]!]! : undefined;
+    const result = reader?.outputs[0];
     if (graph.outputs.has(at) || result === undefined || result < 0 || normInput(structure, result) !== from)
       return at;
+    // A gain has a number for each feature; one number for all scales what the norm gave.
+    if (reader!.inputs.some((value) => isOneNumber(structure, value))) return at;
     at = result;
   }
   return at;

@@ -28,17 +28,17 @@ const UNKNOWN: Fact = { kind: 'constant', isFloat: false, dims: undefined, numbe
 
 /**
  * Follows sizes through the graph for one example: every free dimension gets a size that no weight has, so that a size
- * in the middle of the graph tells which axis it is. Time and memory are linear in nodes and edges.
+ * in the middle of the graph tells which axis it is; `skip` passes over the first such sizes. Time and memory are linear in nodes and edges.
  *
  * Throws `MODEL_CORRUPT` when a small stored tensor does not hold what it states.
  */
-export function structureOf(index: ModelIndex): Structure {
+export function structureOf(index: ModelIndex, options: { readonly skip?: number } = {}): Structure {
   const graph = valueGraph(index);
   const facts: Fact[] = graph.names.map((name) => {
     const tensor = name === undefined ? undefined : index.initializers.get(name);
     return tensor === undefined ? UNKNOWN : tensorFact(index, tensor);
   });
-  const sizes = exampleSizes(index);
+  const sizes = exampleSizes(index, options.skip ?? 0);
   for (const input of index.inputs) {
     const value = graph.numberOf.get(input.name)!;
     const dims = input.shape?.map((size, axis) => sizes.of(size, axis));
@@ -168,7 +168,10 @@ function fillOf(index: ModelIndex, node: GraphNode): number {
 }
 
 /** Sizes for the free dimensions, each symbol its own; small, since tables of positions bound the length. */
-function exampleSizes(index: ModelIndex): {
+function exampleSizes(
+  index: ModelIndex,
+  skip: number,
+): {
   readonly batch: number;
   readonly of: (size: number | string | null, axis: number) => number;
 } {
@@ -180,6 +183,7 @@ function exampleSizes(index: ModelIndex): {
     while (taken.has(next) || !isPrime(next));
     return next;
   };
+  for (let i = 0; i < skip; i++) fresh();
   const known = new Map<string, number>();
   const ofSymbol = (symbol: string): number => {
     let size = known.get(symbol);

@@ -39,9 +39,15 @@ const STEP_COST = 16;
  * other terms come from, through at least one product. The longest chain of such sums is the stream.
  */
 export function residualChain(structure: Structure): readonly ResidualSum[] {
+  return residualChains(structure)[0] ?? [];
+}
+
+type Found = { readonly sum: ResidualSum; readonly length: number };
+
+/** The longest chain, and the longest one that shares no sum with it. */
+export function residualChains(structure: Structure): readonly (readonly ResidualSum[])[] {
   const { graph } = structure;
-  const found = new Map<number, { readonly sum: ResidualSum; readonly length: number }>();
-  let best: { readonly sum: ResidualSum; readonly length: number } | undefined;
+  const found = new Map<number, Found>();
   for (const node of graph.nodes) {
     if (structure.budget.steps < 0) break;
     if (!isSumOfActivations(structure, node) || isInnerSum(structure, node)) continue;
@@ -49,11 +55,26 @@ export function residualChain(structure: Structure): readonly ResidualSum[] {
     if (sum === undefined) continue;
     const length = 1 + (sum.previous === undefined ? 0 : found.get(sum.previous.value)!.length);
     found.set(sum.value, { sum, length });
-    if (best === undefined || length >= best.length) best = { sum, length };
   }
-  const chain: ResidualSum[] = [];
-  for (let at = best?.sum; at !== undefined; at = at.previous) chain.push(at);
-  return chain.reverse();
+  const taken = new Set<ResidualSum>();
+  const chains: (readonly ResidualSum[])[] = [];
+  for (let count = 0; count < 2; count++) {
+    let best: Found | undefined;
+    // A chain that shares a sum with another shares all before it; earlier sums come first here.
+    const free = new Set<number>();
+    for (const one of found.values()) {
+      const { value, previous } = one.sum;
+      if (taken.has(one.sum) || (previous !== undefined && !free.has(previous.value))) continue;
+      free.add(value);
+      if (best === undefined || one.length >= best.length) best = one;
+    }
+    if (best === undefined) break;
+    const chain: ResidualSum[] = [];
+    for (let at: ResidualSum | undefined = best.sum; at !== undefined; at = at.previous) chain.push(at);
+    for (const sum of chain) taken.add(sum);
+    chains.push(chain.reverse());
+  }
+  return chains;
 }
 
 function isSumOfActivations(structure: Structure, node: GraphNode): boolean {
