@@ -78,7 +78,7 @@ function absolutePosition(length: number, position: number): number | undefined 
  * error points at its line; one that no row has was asked for in error: by the data's description if it is the read-out.
  */
 export function mustHavePositions(
-  { lengths }: Encoded,
+  { lengths }: Pick<Encoded, 'lengths'>,
   wanted: {
     readonly positions: readonly number[];
     readonly readout: number;

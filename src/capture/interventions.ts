@@ -7,8 +7,9 @@ import { batchByLength, fedRows } from '../model/batches.ts';
 import { type Encoded, encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import type { OptimizationLevel, TensorValue } from '../model/runtime.ts';
+import { streamOf } from '../model/sequences.ts';
 import type { OpenSession, SessionPlan } from '../model/session-pool.ts';
-import type { EditKind } from '../onnx/contract.ts';
+import type { EditKind, StreamName } from '../onnx/contract.ts';
 import { hookNamed } from '../onnx/hooks-names.ts';
 import { positionFeed, positionIn, siteOf, splitWidth } from './capture-sites.ts';
 import { choiceOutput, copyChoices } from './choice-logits.ts';
@@ -113,6 +114,7 @@ type EditLayout = {
   readonly positions: boolean;
   readonly width: number | undefined;
   readonly split: number | undefined;
+  readonly stream: StreamName;
 };
 
 type PlannedEdits = {
@@ -153,7 +155,7 @@ function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
         );
       }
       const width = split === undefined ? hookNamed(model.hooks, site.hook).width : undefined;
-      return { positions: site.positions, width, split };
+      return { positions: site.positions, width, split, stream: streamOf(site.hook) };
     }),
     outputValue: output.value,
     observed,
@@ -163,7 +165,7 @@ function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
 /** A hook that can be read at one position as one vector. Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`. */
 function observedHook(model: Model, hook: string): { readonly value: string; readonly hook: string } {
   const site = siteOf(model, hook);
-  if (!site.positions || splitWidth(model, site) !== undefined) {
+  if (!site.positions || splitWidth(model, site) !== undefined || streamOf(hook) !== 'main') {
     throw new MesascopeError('HOOK_UNAVAILABLE', `hook ${hook} holds no single vector per position to read`, {
       facts: { hook },
     });
@@ -243,18 +245,19 @@ async function runAll(work: {
     throwIfAborted(control.signal);
     const fed = fedRows(encoded, batch, inputRows);
     const example = fed[0]!;
-    const length = encoded.lengths[example]!;
+    const main = encoded.positionsIn('main')[example]!;
     const feeds: Record<string, TensorValue> = encoded.feeds(fed);
     for (const [i, edit] of graph.edits.entries()) {
-      const { positions, split } = job.layouts[i]!;
+      const { positions, split, stream } = job.layouts[i]!;
+      const length = encoded.positionsIn(stream)[example]!;
       const at = positions ? asked.map((position) => positionIn(length, position, example)) : undefined;
       addEditFeeds(feeds, edit, { checked, batch, rows: fed.length, at, length, edit: i, split });
     }
     // The read-out first, so that the choices are always the first vector of a row.
     const picked: number[] = [];
     if (graph.positionsInput !== undefined) {
-      picked.push(positionIn(length, readout, example));
-      const at = job.observed.length > 0 ? positionIn(length, asked.at(-1)!, example) : picked[0]!;
+      picked.push(positionIn(main, readout, example));
+      const at = job.observed.length > 0 ? positionIn(main, asked.at(-1)!, example) : picked[0]!;
       if (at !== picked[0]) picked.push(at);
       feeds[graph.positionsInput] = positionFeed(fed.length, picked);
     }

@@ -8,6 +8,8 @@ import { type Batches, batchByLength, fedRows } from '../model/batches.ts';
 import { type Encoded, encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import { installedRuntime, type OptimizationLevel, type TensorValue } from '../model/runtime.ts';
+import { streamOf } from '../model/sequences.ts';
+import type { StreamName } from '../onnx/contract.ts';
 import { capturePlan } from './capture-plan.ts';
 import { type CaptureSite, mustHavePositions, positionFeed, positionIn, siteOf } from './capture-sites.ts';
 import { type ChoiceOutput, choiceOutput, copyChoices } from './choice-logits.ts';
@@ -89,6 +91,8 @@ type Job = {
   readonly model: Model;
   readonly encoded: Encoded;
   readonly sites: readonly CaptureSite[];
+  /** The stream whose positions are picked. */
+  readonly stream: StreamName;
   /** As requested, without repetitions. */
   readonly positions: readonly number[];
   readonly readout: number;
@@ -106,16 +110,20 @@ function prepare(model: Model, request: ForwardRequest): Job {
   const sites = [...new Set(request.hooks)].sort().map((hook) => siteOf(model, hook));
   const positions = [...new Set(request.positions)].sort((a, b) => a - b);
   const { inputs, readout } = request;
-  if (sites.some((site) => site.positions)) mustHavePositions(encoded, { positions, readout, inputs });
+  const stream = oneStream(sites);
+  const lengths = (of: StreamName): { lengths: Int32Array } => ({ lengths: encoded.positionsIn(of) });
+  if (sites.some((site) => site.positions))
+    mustHavePositions(lengths(stream), { positions, readout, inputs });
   const output = request.choices.length === 0 ? undefined : choiceOutput(model);
   if (output?.positions === true) {
-    mustHavePositions(encoded, { positions: [readout], readout, inputs });
+    mustHavePositions(lengths('main'), { positions: [readout], readout, inputs });
   }
   const maxTokens = request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS;
   return {
     model,
     encoded,
     sites,
+    stream,
     positions,
     readout,
     choices: request.choices,
@@ -123,6 +131,21 @@ function prepare(model: Model, request: ForwardRequest): Job {
     optimization: request.optimization ?? 'all',
     batches: batchByLength(encoded, { maxRows: maxTokens, maxTokens }),
   };
+}
+
+/** The stream that the sites lie on. Throws `BAD_SETTING` where they lie on two, whose positions are not the same. */
+function oneStream(sites: readonly CaptureSite[]): StreamName {
+  const [first = 'main', second] = new Set(
+    sites.filter(({ positions }) => positions).map(({ hook }) => streamOf(hook)),
+  );
+  if (second === undefined) return first;
+  throw new MesascopeError(
+    'BAD_SETTING',
+    'hooks of the encoder and of the decoder are asked for at the same positions',
+    {
+      remedy: 'Capture them one after the other: their rows have different lengths.',
+    },
+  );
 }
 
 /** Everything that the bytes of a capture depend on. */
@@ -181,11 +204,14 @@ async function forEachBatch(
       throwIfAborted(control.signal);
       const fed = fedRows(encoded, batch);
       const feeds: Record<string, TensorValue> = encoded.feeds(fed);
-      const length = encoded.lengths[batch[0]!]!;
-      const at = (position: number): number => positionIn(length, position, batch[0]!);
-      if (names.positions !== undefined)
-        feeds[names.positions] = positionFeed(fed.length, job.positions.map(at));
-      if (names.readout !== undefined) feeds[names.readout] = positionFeed(fed.length, [at(job.readout)]);
+      const at = (stream: StreamName, position: number): number =>
+        positionIn(encoded.positionsIn(stream)[batch[0]!]!, position, batch[0]!);
+      if (names.positions !== undefined) {
+        const places = job.positions.map((position) => at(job.stream, position));
+        feeds[names.positions] = positionFeed(fed.length, places);
+      }
+      if (names.readout !== undefined)
+        feeds[names.readout] = positionFeed(fed.length, [at('main', job.readout)]);
       const outputs = await open.session.run(feeds, names.fetches);
       const parts = sites.map(({ hook }, i) => hookBlock(job, batch, hook, outputs[names.hooks[i]!]!));
       if (names.choices !== undefined) {

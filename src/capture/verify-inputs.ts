@@ -19,14 +19,22 @@ export function randomInputs(model: Model, seed: number | string): ModelInput[] 
   const random = seededRandom(seed).fork('self-check inputs');
   const tokens = model.inputs.find(({ role }) => role === 'tokens');
   if (tokens !== undefined) {
-    const vocabulary = model.vocabularyOf(tokens.name) ?? SMALL_VOCABULARY;
     const fixed = tokens.shape?.[1];
-    return LENGTHS.map((length) => ({
-      kind: 'tokens',
-      tokens: Array.from({ length: typeof fixed === 'number' ? fixed : length }, () =>
-        random.integer(vocabulary),
-      ),
-    }));
+    const ids = (name: string, length: number): number[] => {
+      const vocabulary = model.vocabularyOf(name) ?? SMALL_VOCABULARY;
+      return Array.from({ length }, () => random.integer(vocabulary));
+    };
+    const decoder = model.inputs.find(({ role }) => role === 'decoder-tokens');
+    return LENGTHS.map((length): ModelInput => {
+      const own = ids(tokens.name, typeof fixed === 'number' ? fixed : length);
+      if (decoder === undefined || model.decoderStart() !== undefined) return { kind: 'tokens', tokens: own };
+      const other = ids(decoder.name, Math.max(2, length - 1));
+      const tensor = (data: number[]): TensorInput => ({ dims: [data.length], data });
+      return {
+        kind: 'tensors',
+        tensors: { [tokens.name]: tensor(own), [decoder.name]: tensor(other) },
+      };
+    });
   }
   const tensors = model.inputs.filter(({ role }) => role === 'tensor');
   const unclear = tensors.find(({ shape }) => shape === undefined);

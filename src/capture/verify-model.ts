@@ -2,16 +2,28 @@
 import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
-import { matrix } from '../core/matrix.ts';
-import { seededRandom } from '../core/random.ts';
-import { batchByLength } from '../model/batches.ts';
+import { batchByLength, fedRows } from '../model/batches.ts';
 import { encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
+import type { TensorValue } from '../model/runtime.ts';
+import { streamOf } from '../model/sequences.ts';
+import type { OpenSession } from '../model/session-pool.ts';
 import type { HookPoint, SelfCheck } from '../onnx/contract.ts';
-import { residualIdentities } from '../onnx/hooks-names.ts';
+import { matchHooks, residualIdentities } from '../onnx/hooks-names.ts';
 import { choiceOutput } from './choice-logits.ts';
-import { openInterventions } from './interventions.ts';
-import { type ForwardRequest, runForward } from './run-forward.ts';
+import {
+  atMost,
+  type Check,
+  type Context,
+  EXACT,
+  forward,
+  notApplicable,
+  positioned,
+  REWRITTEN,
+  streamHooks,
+  toleranceOf,
+} from './verify-context.ts';
+import { editChecks } from './verify-edits.ts';
 import { randomInputs } from './verify-inputs.ts';
 
 export type VerifyRequest = {
@@ -21,22 +33,18 @@ export type VerifyRequest = {
   readonly mapping?: Readonly<Record<string, string>>;
   /** Seed of random inputs and edits (default 0). */
   readonly seed?: number;
+  /** Hooks that are edited, as a pattern; the residual stream after each block by default. */
+  readonly hooks?: string;
 };
 
-/** Differences are held against this times the largest value compared, or against this where all values are below 1. */
-const TOLERANCE = 1e-5;
-/** The least change that an edit of a hidden value must make in the outputs. */
-const LEAST_EFFECT = 1e-6;
 const MOST_INPUTS = 16;
 /** Columns of the output that are compared: enough to see a difference, cheap for a large vocabulary. */
 const MOST_COLUMNS = 64;
 
-type Check = Omit<SelfCheck, 'id'>;
-
 /**
  * Runs a few inputs and reports, in this order: whether every block's output is the sum of its parts, attention rows sum to 1,
- * a row alone equals the same row among rows of other lengths, changing a hidden value changes the output, and replacing it
- * with itself changes nothing (in exact mode, bit for bit).
+ * a row alone equals the same row among rows of other lengths, changing a hidden value changes the output, replacing it
+ * with itself changes nothing (in exact mode, bit for bit), and the graph that is run gives what the file as it is gives.
  *
  * A check that the graph does not allow is `not-applicable` with the reason. Throws what opening a session and `encode` throw.
  */
@@ -54,19 +62,10 @@ export async function verifyModel(model: Model, request: VerifyRequest = {}): Pr
     { id: 'residual-identity', ...(await residualIdentity(context)) },
     { id: 'attention-rows', ...(await attentionRows(context)) },
     { id: 'padded-equals-alone', ...(await batchEqualsAlone(context)) },
-    { id: 'edit-changes-output', ...(await editChangesOutput(context)) },
-    { id: 'no-op-edit', ...(await noOpEdit(context)) },
+    ...(await editChecks(context, editedHooks(model, request.hooks))),
+    { id: 'run-equals-file', ...(await runEqualsFile(context)) },
   ];
 }
-
-type Context = {
-  readonly model: Model;
-  readonly inputs: readonly ModelInput[];
-  readonly mapping: Readonly<Record<string, string>>;
-  readonly seed: number;
-  /** Columns of the first output, or why it cannot be compared. */
-  readonly columns: readonly number[] | string;
-};
 
 function comparedColumns(model: Model): readonly number[] | string {
   try {
@@ -80,35 +79,12 @@ function comparedColumns(model: Model): readonly number[] | string {
   return Array.from({ length: count }, (_, i) => i);
 }
 
-function notApplicable(note: string): Check {
-  return { state: 'not-applicable', value: undefined, limit: undefined, note };
-}
-
-function atMost(value: number, limit: number, note: string): Check {
-  return { state: value <= limit ? 'passed' : 'failed', value, limit, note };
-}
-
-/** The hooks of `names` if the graph offers all of them with one vector per position. */
-function positioned(model: Model, names: readonly string[]): HookPoint[] | undefined {
-  const found = names.map((name) => model.hooks.hooks.find((hook) => hook.name === name));
-  const good = found.filter(
-    (hook): hook is HookPoint =>
-      hook?.state === 'available' && hook.axes[0] === 'batch' && hook.axes[1] === 'position',
-  );
-  return good.length === names.length ? good : undefined;
-}
-
-function forward(context: Context, change: Partial<ForwardRequest>): ReturnType<typeof runForward> {
-  const { model, inputs, mapping } = context;
-  return runForward(model, {
-    inputs,
-    mapping,
-    hooks: [],
-    positions: [-1],
-    readout: -1,
-    choices: [],
-    ...change,
-  });
+/** Hooks of a pattern that can be edited one position at a time. */
+function editedHooks(model: Model, pattern: string | undefined): readonly string[] {
+  if (pattern === undefined) return streamHooks(model);
+  return matchHooks(model.hooks, pattern)
+    .map(({ name }) => name)
+    .filter((name) => name !== 'logits' && positioned(model, [name]) !== undefined);
 }
 
 async function residualIdentity(context: Context): Promise<Check> {
@@ -121,30 +97,37 @@ async function residualIdentity(context: Context): Promise<Check> {
       model.hooks.noResidual ?? 'no block offers a sum of the stream together with its parts',
     );
   }
-  const hooks = identities.flatMap(({ sum, terms }) => [sum, ...terms]);
-  const lengths = encode(model, inputs, mapping).lengths;
-  const shortest = lengths.reduce((least, length) => Math.min(least, length), Number.POSITIVE_INFINITY);
-  const positions = Array.from({ length: shortest }, (_, i) => i);
-  const run = await forward(context, { hooks, positions, optimization: 'basic' });
+  const encoded = encode(model, inputs, mapping);
   let worst = 0;
   let largest = 1;
-  for (const { sum, terms } of identities) {
-    for (const position of positions) {
-      const whole = run.activations(sum, position).data;
-      const parts = terms.map((hook) => run.activations(hook, position).data);
-      for (let i = 0; i < whole.length; i++) {
-        let added = 0;
-        for (const part of parts) added += part[i]!;
-        worst = Math.max(worst, Math.abs(whole[i]! - added));
-        largest = Math.max(largest, Math.abs(whole[i]!));
+  for (const stream of ['encoder', 'main'] as const) {
+    const own = identities.filter(({ sum }) => streamOf(sum) === stream);
+    if (own.length === 0) continue;
+    const hooks = own.flatMap(({ sum, terms }) => [sum, ...terms]);
+    const lengths = encoded.positionsIn(stream);
+    const shortest = lengths.reduce((least, length) => Math.min(least, length), Number.POSITIVE_INFINITY);
+    const positions = Array.from({ length: shortest }, (_, i) => i);
+    const run = await forward(context, { hooks, positions, optimization: 'basic' });
+    for (const { sum, terms } of own) {
+      for (const position of positions) {
+        const whole = run.activations(sum, position).data;
+        const parts = terms.map((hook) => run.activations(hook, position).data);
+        for (let i = 0; i < whole.length; i++) {
+          let added = 0;
+          for (const part of parts) added += part[i]!;
+          worst = Math.max(worst, Math.abs(whole[i]! - added));
+          largest = Math.max(largest, Math.abs(whole[i]!));
+        }
       }
     }
   }
-  const blocks = new Set(identities.map(({ sum }) => sum.split('.')[1])).size;
+  const blockOf = (name: string): string => name.slice(0, name.lastIndexOf('.'));
+  const blocks = new Set(identities.map(({ sum }) => blockOf(sum))).size;
+  const { limit, note } = toleranceOf(model);
   return atMost(
     worst,
-    TOLERANCE * largest,
-    `${identities.length} sums in ${blocks} of ${model.hooks.blocks.length} blocks, such as ${identities[0]!.sum} = ${identities[0]!.terms.join(' + ')}`,
+    limit * largest,
+    `${identities.length} sums in ${blocks} of ${model.hooks.blocks.length + (model.hooks.encoder?.length ?? 0)} blocks, such as ${identities[0]!.sum} = ${identities[0]!.terms.join(' + ')}${note}`,
   );
 }
 
@@ -179,25 +162,17 @@ async function attentionRows(context: Context): Promise<Check> {
       }
     }
   });
+  const { limit, note } = toleranceOf(model);
   return atMost(
     worst,
-    TOLERANCE,
-    `attention of ${patterns.length} block${patterns.length === 1 ? '' : 's'} sums to 1 over the keys`,
+    limit,
+    `attention of ${patterns.length} block${patterns.length === 1 ? '' : 's'} sums to 1 over the keys${note}`,
   );
-}
-
-/** The residual stream after each block, else whatever has a vector per position. */
-function streamHooks(model: Model): string[] {
-  const names = model.hooks.hooks.map((hook) => hook.name);
-  const posts = names.filter(
-    (name) => name.endsWith('.resid_post') && positioned(model, [name]) !== undefined,
-  );
-  return posts.length > 0 ? posts : names.filter((name) => positioned(model, [name]) !== undefined);
 }
 
 async function batchEqualsAlone(context: Context): Promise<Check> {
   const { model, inputs, columns } = context;
-  const hooks = streamHooks(model);
+  const hooks = streamHooks(model).filter((name) => streamOf(name) === 'main');
   const choices = typeof columns === 'string' ? [] : columns;
   if (hooks.length === 0 && choices.length === 0)
     return notApplicable('nothing per row can be read from this graph');
@@ -217,84 +192,37 @@ async function batchEqualsAlone(context: Context): Promise<Check> {
     for (const hook of hooks) compare(together.activations(hook, -1), alone.activations(hook, -1), row);
     compare(together.choiceLogits, alone.choiceLogits, row);
   }
-  const lengths = new Set(encode(model, inputs, context.mapping).lengths).size;
+  const lengths = new Set(encode(model, inputs, context.mapping).positionsIn('main')).size;
   return atMost(
     worst,
-    TOLERANCE * largest,
-    `${inputs.length} rows of ${lengths} length${lengths === 1 ? '' : 's'}, each alone and among the others`,
+    EXACT * largest,
+    `${inputs.length} rows of ${lengths} length${lengths === 1 ? '' : 's'}, each alone and among the others${model.mixesRows ? '; each in a batch of its own, since activations are quantised over the whole batch' : ''}`,
   );
 }
 
-async function editChangesOutput(context: Context): Promise<Check> {
-  const { model, inputs, mapping, columns, seed } = context;
-  if (typeof columns === 'string') return notApplicable(columns);
-  const hooks = streamHooks(model);
-  if (hooks.length === 0) return notApplicable('no hidden value has a position to edit');
-  const plain = await forward(context, { hooks, choices: columns });
-  let least = Number.POSITIVE_INFINITY;
-  let weakest = '';
-  for (const hook of hooks) {
-    const value = plain.activations(hook, -1);
-    const edits = await openInterventions(model, {
-      mapping,
-      edits: [{ hook, kind: 'add' }],
-      readout: -1,
-      choices: columns,
-    });
-    const edited = await edits.run({ inputs, position: -1, values: [randomLike(value, `${seed}/${hook}`)] });
-    await edits.close();
-    const change = largestDifference(edited, plain.choiceLogits!);
-    if (change < least) [least, weakest] = [change, hook];
-  }
-  return {
-    state: least >= LEAST_EFFECT ? 'passed' : 'failed',
-    value: least,
-    limit: LEAST_EFFECT,
-    note: `least change of the outputs over ${hooks.length} hook${hooks.length === 1 ? '' : 's'}, at ${weakest}`,
-  };
-}
-
-async function noOpEdit(context: Context): Promise<Check> {
-  const { model, inputs, mapping, columns } = context;
-  if (typeof columns === 'string') return notApplicable(columns);
-  const hooks = streamHooks(model);
-  if (hooks.length === 0) return notApplicable('no hidden value has a position to edit');
-  const plain = await forward(context, { hooks, choices: columns, optimization: 'basic' });
+/** The first output of the graph that is run against that of the file, where the two differ at all. */
+async function runEqualsFile({ model, inputs, mapping }: Context): Promise<Check> {
+  if (model.changes.length === 0) return notApplicable('the file is run as it is');
+  const output = model.index.outputs[0]?.name;
+  if (output === undefined) return notApplicable('the graph has no output');
+  const encoded = encode(model, inputs, mapping);
+  const { batches } = batchByLength(encoded, { maxRows: MOST_INPUTS, maxTokens: Number.MAX_SAFE_INTEGER });
   let worst = 0;
-  for (const hook of hooks) {
-    const edits = await openInterventions(model, {
-      mapping,
-      edits: [{ hook, kind: 'replace' }],
-      readout: -1,
-      choices: columns,
-      optimization: 'basic',
-    });
-    const edited = await edits.run({ inputs, position: -1, values: [plain.activations(hook, -1)] });
-    await edits.close();
-    worst = Math.max(worst, largestDifference(edited, plain.choiceLogits!));
+  let largest = 1;
+  for (const batch of batches) {
+    const feeds = encoded.feeds(fedRows(encoded, batch));
+    const plan = { steps: [], optimization: 'basic' as const };
+    const run = ({ session }: OpenSession): Promise<TensorValue> =>
+      session.run(feeds, [output]).then((values) => values[output]!);
+    const [ours, theirs] = [
+      await model.sessions.use('as it is', plan, run),
+      await model.shipped.use('as it is', plan, run),
+    ];
+    for (const [i, value] of theirs.data.entries()) {
+      worst = Math.max(worst, Math.abs(Number(value) - Number(ours.data[i])));
+      largest = Math.max(largest, Math.abs(Number(value)));
+    }
   }
-  return atMost(
-    worst,
-    0,
-    `replacing ${hooks.length === 1 ? hooks[0] : `each of ${hooks.length} hooks`} with itself, exact mode`,
-  );
-}
-
-/** Normal noise of the root mean square of `like`. */
-function randomLike(like: Matrix, seed: string): Matrix {
-  let squares = 0;
-  for (const value of like.data) squares += value * value;
-  const scale = Math.sqrt(squares / Math.max(1, like.data.length)) || 1;
-  const random = seededRandom(seed);
-  return matrix(
-    like.rows,
-    like.columns,
-    Float32Array.from(like.data, () => scale * random.normal()),
-  );
-}
-
-function largestDifference(a: Matrix, b: Matrix): number {
-  let largest = 0;
-  for (let i = 0; i < a.data.length; i++) largest = Math.max(largest, Math.abs(a.data[i]! - b.data[i]!));
-  return largest;
+  const { limit } = toleranceOf(model);
+  return atMost(worst, Math.max(limit, REWRITTEN) * largest, model.changes.join('; '));
 }

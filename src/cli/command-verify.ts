@@ -14,18 +14,18 @@ const STATES: Readonly<Record<SelfCheck['state'], string>> = {
 
 /** Ends with 3 when a check fails: what the hooks of this model say cannot be trusted. Throws what `openModel` throws. */
 export async function verifyCommand(
-  options: { readonly model: string; readonly data: string | undefined },
+  options: { readonly model: string; readonly data: string | undefined; readonly hooks: string | undefined },
   context: CommandContext,
 ): Promise<ExitCode> {
   const model = await openModel(options.model);
   try {
     const data = options.data === undefined ? undefined : await readDataSet(options.data, context.control);
-    const checks = await verifyModel(
-      model,
-      data === undefined
+    const checks = await verifyModel(model, {
+      ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      ...(data === undefined
         ? {}
-        : { inputs: data.dataSet.examples.map(({ input }) => input), mapping: data.dataSet.inputs },
-    );
+        : { inputs: data.dataSet.examples.map(({ input }) => input), mapping: data.dataSet.inputs }),
+    });
     const failed = checks.filter(({ state }) => state === 'failed').length;
     const shown = shownPath(options.model, context.workingFolder);
     if (context.json)
@@ -39,6 +39,8 @@ export async function verifyCommand(
         note,
       ]);
       printLine(table(['CHECK', 'STATE', 'VALUE', 'LIMIT', 'NOTE'], rows), context);
+      if (options.hooks !== undefined)
+        printLine(table(['HOOK', 'EDIT CHANGES BY', 'NO-OP CHANGES BY'], perHook(checks)), context);
       printLine(
         failed === 0
           ? `${shown}: every check that applies passed.`
@@ -50,4 +52,16 @@ export async function verifyCommand(
   } finally {
     await model.close();
   }
+}
+
+/** One line per hook that was edited. */
+function perHook(checks: readonly SelfCheck[]): string[][] {
+  const [changes = [], noOps = []] = ['edit-changes-output', 'no-op-edit'].map(
+    (id) => checks.find((check) => check.id === id)?.perHook,
+  );
+  return changes.map(({ hook, value }, i) => [
+    hook,
+    numberText(value),
+    numberText(noOps[i]?.value ?? Number.NaN),
+  ]);
 }

@@ -52,12 +52,17 @@ Results go to stdout, progress and errors to stderr.`,
   add('verify <model>', 'run the model and check that what the hooks say adds up, with the numbers', [
     'verify models/grid/proxy/model.onnx',
     'verify model.onnx --data examples.jsonl --json',
+    "verify model.onnx --hooks '**'",
   ])
+    .option(
+      '--hooks <pattern>',
+      'edit these hooks, and list the numbers of each (default: the stream after each block)',
+    )
     .option('--data <file>', 'check on inputs of a data file (default: random ones)')
-    .action((model: string, options: Json & { data?: string }) =>
+    .action((model: string, options: Json & { data?: string; hooks?: string }) =>
       launch(options, async (context) => {
         const { verifyCommand } = await import('./command-verify.ts');
-        return verifyCommand({ model, data: options.data }, context);
+        return verifyCommand({ model, data: options.data, hooks: options.hooks }, context);
       }),
     );
 

@@ -3,10 +3,12 @@ import { locatedAt, locatedAtHeader } from '../core/data-place.ts';
 import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
+import type { StreamName } from '../onnx/contract.ts';
 import type { TensorValue } from '../runtime/contract.ts';
 import { derivedFeeds, integers, numbers } from './feeds.ts';
 import { type DescribedInput, type InputPlan, planInputs } from './input-roles.ts';
 import type { Model } from './open-model.ts';
+import { streamLengths } from './sequences.ts';
 import { tokenizedInputs } from './tokenize.ts';
 
 /** Inputs ready to run; row i is input i. */
@@ -22,7 +24,12 @@ export type Encoded = {
   readonly fixedBatch: number | undefined;
   /** Feeds for rows of one shape class: [rows.length, ...]. */
   feeds(rows: Int32Array): Record<string, TensorValue>;
+  /** Positions that each row has in a stream of the model: what negative positions count from. */
+  positionsIn(stream: StreamName): Int32Array;
 };
+
+/** What the kinds of input have in common is added by `encode`. */
+type Flat = Omit<Encoded, 'positionsIn'>;
 
 /**
  * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`.
@@ -44,6 +51,27 @@ export function encode(
       { ...locatedAt(inputs[stranger]), facts: { row: stranger } },
     );
   }
+  const flat = flattened(model, kind, inputs, mapping);
+  const known = new Map<StreamName, Int32Array>();
+  const rows = { hooks: model.hooks, described: model.inputs, inputs, mapping, lengths: flat.lengths };
+  return {
+    ...flat,
+    // Rows that change each other inside a batch are run alone.
+    fixedBatch: flat.fixedBatch ?? (model.mixesRows ? 1 : undefined),
+    positionsIn(stream) {
+      const lengths = known.get(stream) ?? streamLengths(rows, stream);
+      known.set(stream, lengths);
+      return lengths;
+    },
+  };
+}
+
+function flattened(
+  model: Model,
+  kind: ModelInput['kind'],
+  inputs: readonly ModelInput[],
+  mapping: Readonly<Record<string, string>>,
+): Flat {
   switch (kind) {
     case 'text':
       return encodeTokens(
@@ -62,12 +90,13 @@ function encodeTokens(
   model: Model,
   inputs: readonly (ModelInput & { kind: 'tokens' })[],
   mapping: Readonly<Record<string, string>>,
-): Encoded {
+): Flat {
   const plan = planInputs(model.inputs, {
     kind: 'tokens',
     fields: [],
     mapping,
     ...locatedAtHeader(inputs[0]),
+    decoderStart: model.decoderStart(),
   });
   const input = plan.tokens!;
   const rows = inputs.length;
@@ -180,13 +209,14 @@ function encodeTensors(
   model: Model,
   inputs: readonly (ModelInput & { kind: 'tensors' })[],
   mapping: Readonly<Record<string, string>>,
-): Encoded {
+): Flat {
   const fields = Object.keys(inputs[0]?.tensors ?? {}).sort();
   const plan = planInputs(model.inputs, {
     kind: 'tensors',
     fields,
     mapping,
     ...locatedAtHeader(inputs[0]),
+    decoderStart: model.decoderStart(),
   });
   const classes = new Map<string, number>();
   const shapes: (readonly (readonly number[])[])[] = [];

@@ -1,4 +1,5 @@
 /** @file model: plain arrays as the tensors that a graph's inputs take; checks nothing. */
+import { float32ToHalf } from '../core/half.ts';
 import type { TensorValue } from '../runtime/contract.ts';
 import { cacheDims, type InputPlan, type InputType } from './input-roles.ts';
 
@@ -21,6 +22,9 @@ export function derivedFeeds(plan: InputPlan, batch: number, length: number): Re
         feeds[input.name] = integers(input.type, flat ? [length] : [batch, length], grid.subarray(0, size));
         break;
       }
+      case 'decoder-tokens':
+        feeds[input.name] = integers(input.type, [batch, 1], new Int32Array(batch).fill(plan.decoderStart));
+        break;
       case 'cache':
         feeds[input.name] = numbers(input.type, cacheDims(input.shape, batch)!, new Int32Array(0));
         break;
@@ -54,6 +58,8 @@ export function numbers(
   switch (type) {
     case 'float64':
       return { type, dims, data: Float64Array.from(data) };
+    case 'float16':
+      return { type, dims, data: float32ToHalf(Float32Array.from(data)) };
     case 'int64':
       return { type, dims, data: BigInt64Array.from(data, (value) => BigInt(Math.trunc(value))) };
     case 'int32':

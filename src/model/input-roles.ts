@@ -3,11 +3,12 @@ import { type ErrorLocation, MesascopeError, nearestNames } from '../core/errors
 import { DATA_TYPE, type ModelIndex, type ValueInfo } from '../onnx/contract.ts';
 
 /** Element types that can be fed. */
-export type InputType = 'float32' | 'float64' | 'int64' | 'int32' | 'uint8' | 'bool';
+export type InputType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 
 /**
  * `tokens`: integer ids [batch, position]. `attention-mask`: 1 at every position, since rows are never padded.
- * `positions`: 0, 1, 2 ... `token-types`: 0. `cache`: keys or values of no earlier position. `flag`: false (a merged decoder's
+ * `positions`: 0, 1, 2 ... `token-types`: 0. `cache`: keys or values of no earlier position. `decoder-tokens`: integer ids of a decoder that attends
+ * to the tokens' encoder: the token that starts it, where the data give none. `flag`: false (a merged decoder's
  * "use the cache"). `tensor`: floats that the data must give. `unknown`: an input nobody can supply.
  */
 export type InputRole =
@@ -16,6 +17,7 @@ export type InputRole =
   | 'positions'
   | 'token-types'
   | 'cache'
+  | 'decoder-tokens'
   | 'flag'
   | 'tensor'
   | 'unknown';
@@ -31,6 +33,7 @@ export type DescribedInput = {
 const TYPE_NAMES: Readonly<Record<number, InputType>> = {
   [DATA_TYPE.float32]: 'float32',
   [DATA_TYPE.float64]: 'float64',
+  [DATA_TYPE.float16]: 'float16',
   [DATA_TYPE.int64]: 'int64',
   [DATA_TYPE.int32]: 'int32',
   [DATA_TYPE.uint8]: 'uint8',
@@ -69,14 +72,18 @@ function roleByName(value: ValueInfo): InputRole {
   const rank = value.shape?.length;
   const integer = type === 'int64' || type === 'int32';
   if (integer && /^(input_ids|tokens|token_ids)$/.test(name)) return 'tokens';
-  if (/^(attention_mask|input_mask|mask)$/.test(name) && (rank === undefined || rank === 2))
+  if (integer && name === 'decoder_input_ids') return 'decoder-tokens';
+  if (
+    /^(attention_mask|encoder_attention_mask|input_mask|mask)$/.test(name) &&
+    (rank === undefined || rank === 2)
+  )
     return 'attention-mask';
   if (integer && /^(position_ids|positions|cache_position)$/.test(name)) return 'positions';
   if (integer && /^(token_type_ids|segment_ids)$/.test(name)) return 'token-types';
   if (/^past(_key_values)?\W?/.test(name) && rank === 4 && cacheDims(value.shape, 1) !== undefined)
     return 'cache';
   if (type === 'bool' && name === 'use_cache_branch') return 'flag';
-  return type === 'float32' || type === 'float64' ? 'tensor' : 'unknown';
+  return type === 'float32' || type === 'float64' || type === 'float16' ? 'tensor' : 'unknown';
 }
 
 /** [batch, heads, 0, head width]; undefined when heads or width are not stated. */
@@ -92,6 +99,8 @@ export type InputPlan = {
   /** Tensor field of the data to input. */
   readonly tensors: ReadonlyMap<string, DescribedInput>;
   readonly derived: readonly DescribedInput[];
+  /** Token that a decoder starts with; -1 where none is known and none is needed. */
+  readonly decoderStart: number;
 };
 
 /**
@@ -107,6 +116,8 @@ export function planInputs(
     readonly kind: 'tokens' | 'tensors';
     readonly fields: readonly string[];
     readonly mapping: Readonly<Record<string, string>>;
+    /** Token that starts a decoder, where the model's configuration names one. */
+    readonly decoderStart?: number | undefined;
     /** Where the mapping stands, for messages. */
     readonly location?: ErrorLocation;
   },
@@ -163,7 +174,17 @@ export function planInputs(
         { facts: { name: input.name, type: input.type, shape: input.shape } },
       );
     }
+    if (input.role === 'decoder-tokens' && data.decoderStart === undefined) {
+      throw new MesascopeError(
+        'INPUT_UNKNOWN',
+        `the model needs the input ${JSON.stringify(input.name)}, the data do not give it, and no config.json beside the model names a \`decoder_start_token_id\``,
+        {
+          facts: { name: input.name },
+          remedy: `Put the model's config.json beside it, or give ${JSON.stringify(input.name)} as a tensor in every example.`,
+        },
+      );
+    }
     derived.push(input);
   }
-  return { tokens, tensors, derived };
+  return { tokens, tensors, derived, decoderStart: data.decoderStart ?? -1 };
 }

@@ -11,6 +11,7 @@ import { prepareModel } from '../onnx/prepare-model.ts';
 import type { ModelSource } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
+import { decoderStartBeside } from './model-config.ts';
 import { readStructure } from './read-structure.ts';
 import { SessionPool } from './session-pool.ts';
 import { openTokenizer, type TextTokenizer } from './tokenizer.ts';
@@ -35,8 +36,14 @@ export type Model = {
   readonly source: ModelSource;
   readonly inputs: readonly DescribedInput[];
   readonly sessions: SessionPool;
+  /** Sessions of the file as it is; the same pool where nothing was changed. */
+  readonly shipped: SessionPool;
   /** Path of the model file, or of any file in its folder: weight files that the graph names lie beside it. */
   readonly weightsBeside: string | undefined;
+  /** True where a row changes the others of its batch: its activations are quantised over the whole batch. */
+  readonly mixesRows: boolean;
+  /** Token that starts the decoder of an encoder-decoder, as the configuration beside the model names it. */
+  decoderStart(): number | undefined;
   /** The tokenizer in the model's folder, read when first asked for. Throws `TOKENIZER_MISSING`, `TOKENIZER_INVALID`. */
   tokenizer(): TextTokenizer;
   /** Number of token ids that the input can take, where the graph shows its table. */
@@ -61,6 +68,13 @@ export type OpenOptions = {
   readonly hooks?: HookMap;
 };
 
+/** Operators that find one scale for all rows of a batch. */
+const MIXES_ROWS: ReadonlySet<string> = new Set([
+  'DynamicQuantizeLinear',
+  'DynamicQuantizeMatMul',
+  'DynamicQuantizeLSTM',
+]);
+
 /** Above this size, weights stay in the file and sessions read them from there. */
 const LARGE_FILE_BYTES = 16 * 2 ** 20;
 const CHUNK_BYTES = 1 << 20;
@@ -81,10 +95,10 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
   const weightsBeside = path ?? (folder === undefined ? undefined : join(folder, 'model.onnx'));
   const weightFiles = externalFiles(whole, weightsBeside);
   // Zeros stand for the large weights in these bytes: only the index of a graph that refers to them leaves this function.
-  const { index, hooks, changes } = located(path, () =>
-    prepareModel(large ? skeleton(whole, path) : whole, options.hooks),
-  );
+  const asFiled = large ? located(path, () => skeleton(whole, path)) : whole;
+  const { index, hooks, changes } = located(path, () => prepareModel(asFiled, options.hooks));
   const sessions = new SessionPool(index, folder);
+  const shipped = changes.length === 0 ? sessions : new SessionPool(asFiled, folder);
   const vocabularies = new Map<string, number | undefined>();
   const limits = new Map<string, number | undefined>();
   let hash: Sha256 | undefined;
@@ -106,7 +120,12 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
         : { kind: 'bytes', bytes, ...(folder === undefined ? {} : { folder }) },
     inputs: describeInputs(index),
     sessions,
+    shipped,
     weightsBeside,
+    mixesRows: index.nodes.some(({ opType }) => MIXES_ROWS.has(opType)),
+    decoderStart() {
+      return decoderStartBeside(weightsBeside);
+    },
     tokenizer() {
       tokenizer ??= openTokenizer(weightsBeside);
       return tokenizer;
@@ -120,7 +139,10 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
       if (!limits.has(key)) limits.set(key, positionLimit(index, inputs));
       return limits.get(key);
     },
-    close: () => sessions.close(),
+    async close() {
+      await sessions.close();
+      if (shipped !== sessions) await shipped.close();
+    },
   };
 }
 

@@ -221,10 +221,15 @@ export type SelfCheck = {
     | 'attention-rows'
     | 'padded-equals-alone'
     | 'edit-changes-output'
-    | 'no-op-edit';
+    | 'no-op-edit'
+    | 'run-equals-file';
   readonly state: 'passed' | 'failed' | 'not-applicable';
   /** Largest absolute difference, or the quantity the check is about. */
   readonly value: number | undefined;
   readonly limit: number | undefined;
   readonly note: string;
+  /** The same quantity at each hook that was tried, where the check is about several. */
+  readonly perHook?: readonly HookNumber[];
 };
+
+export type HookNumber = { readonly hook: string; readonly value: number };

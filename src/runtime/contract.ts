@@ -1,8 +1,9 @@
 /** @file runtime: plain values in and out of a session; no type of ONNX Runtime leaves this layer. */
 
-/** A tensor as plain data. bool is one byte per value; int64 is BigInt64Array. float16 outputs arrive as float32. */
+/** A tensor as plain data. bool is one byte per value; int64 is BigInt64Array. float16 is fed as bits; float16 outputs arrive as float32. */
 export type TensorValue =
   | { readonly type: 'float32'; readonly dims: readonly number[]; readonly data: Float32Array }
+  | { readonly type: 'float16'; readonly dims: readonly number[]; readonly data: Uint16Array }
   | { readonly type: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array }
   | { readonly type: 'int32'; readonly dims: readonly number[]; readonly data: Int32Array }
   | { readonly type: 'bool'; readonly dims: readonly number[]; readonly data: Uint8Array }

@@ -28,7 +28,7 @@ for (const file of readdirSync(folder).filter(
           : `${found.state === 'passed' ? '' : 'FAILED '}${found.value?.toExponential(1)}`;
     };
     console.log(
-      `| ${name} | ${m.noResidual ?? `${m.available.length} of ${m.available.length + m.missing.length}`} | ${worst.largest.toExponential(1)} (${worst.hook}) | ${['residual-identity', 'attention-rows', 'padded-equals-alone', 'edit-changes-output', 'no-op-edit'].map(check).join(' | ')} | ${m.seconds.toFixed(1)} s |`,
+      `| ${name} | ${m.noResidual ?? `${m.available.length} of ${m.available.length + m.missing.length}`} | ${worst.largest.toExponential(1)} (${worst.hook}) | ${['residual-identity', 'attention-rows', 'padded-equals-alone', 'edit-changes-output', 'no-op-edit', 'run-equals-file'].map(check).join(' | ')} | ${m.seconds.toFixed(1)} s |`,
     );
     if (m.unread.length > 0) console.log('   unread:', m.unread.join(', '));
     if (m.unchecked.length > 0) console.log('   unchecked:', m.unchecked.join(', '));

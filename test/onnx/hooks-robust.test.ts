@@ -22,6 +22,12 @@ describe.each(WITH_RESIDUAL)('the hooks of %s', (name) => {
       hooks: before.hooks.map((hook) =>
         hook.state === 'available' ? { ...hook, value: renamed.get(hook.value) } : hook,
       ),
+      sequences: {
+        main:
+          before.sequences?.main?.kind === 'input'
+            ? { kind: 'input', input: renamed.get(before.sequences.main.input) }
+            : before.sequences?.main,
+      },
     });
   });
 

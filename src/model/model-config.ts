@@ -1,0 +1,42 @@
+/** @file model: the configuration that converters write beside a model; everything in it is untrusted and optional. */
+import { readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+/** Larger files are no configuration. */
+const MOST_BYTES = 4 * 2 ** 20;
+/** Converters put graphs into a folder of this name, beside the files that describe the model. */
+const GRAPH_FOLDER = 'onnx';
+
+/**
+ * Where files that describe a model may lie, nearest first: the model's own folder, and the one above where that is called `onnx`.
+ * `beside` is the path of any file in the model's folder.
+ */
+export function foldersBeside(beside: string): string[] {
+  const folder = dirname(beside);
+  return basename(folder) === GRAPH_FOLDER ? [folder, dirname(folder)] : [folder];
+}
+
+/** `decoder_start_token_id` of the configuration beside a model; undefined where there is none that can be read. */
+export function decoderStartBeside(beside: string | undefined): number | undefined {
+  for (const folder of beside === undefined ? [] : foldersBeside(beside)) {
+    for (const name of ['generation_config.json', 'config.json']) {
+      const start = readObject(join(folder, name))?.decoder_start_token_id;
+      if (typeof start === 'number' && Number.isSafeInteger(start) && start >= 0) return start;
+    }
+  }
+  return undefined;
+}
+
+/** A file that holds one JSON object; undefined where it is missing, too large or anything else. */
+function readObject(path: string): Record<string, unknown> | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isFile() !== true || found.size > MOST_BYTES) return undefined;
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
