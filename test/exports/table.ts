@@ -1,43 +1,69 @@
 /** @file test: prints the table of architectures and exports for the docs.
- *  Run with `npx tsx test/exports/table.ts FOLDER`, where FOLDER is what `test/fixtures/exports/make.py --out FOLDER` wrote. */
+ *  Run with `npx tsx test/exports/table.ts FOLDER... [--only TEXT] [--details]`, on what the scripts of `test/fixtures/exports` wrote. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { measureExport } from './measure.ts';
+import { parseArgs } from 'node:util';
+import { type Measured, measureExport } from './measure.ts';
 
-const [folder, only] = process.argv.slice(2);
-if (folder === undefined) throw new Error('name the folder of the exports');
-for (const file of readdirSync(folder).filter(
-  (name) => name.endsWith('.onnx') && name.includes(only ?? ''),
-)) {
-  const name = file.slice(0, -'.onnx'.length);
-  const truth = join(folder, `${name.split('.')[0]}.safetensors`);
-  if (!existsSync(truth)) continue;
+const { values, positionals } = parseArgs({
+  options: { only: { type: 'string' }, details: { type: 'boolean' } },
+  allowPositionals: true,
+});
+
+type Graph = { readonly name: string; readonly path: string; readonly truth: string };
+
+/** The graphs of a folder: files of their own, and those that converters put into NAME/onnx. */
+function graphsOf(folder: string): Graph[] {
+  return readdirSync(folder).flatMap((entry): Graph[] => {
+    const truth = join(folder, `${entry.split('.')[0]}.safetensors`);
+    if (entry.endsWith('.onnx')) return [{ name: entry.slice(0, -5), path: join(folder, entry), truth }];
+    const inside = join(folder, entry, 'onnx');
+    if (!existsSync(inside)) return [];
+    const files = readdirSync(inside).filter((file) => file.endsWith('.onnx'));
+    return files.map((file) => ({
+      name: files.length === 1 ? entry : `${entry}/${file.slice(0, -5)}`,
+      path: join(inside, file),
+      truth,
+    }));
+  });
+}
+
+function row(name: string, m: Measured): string {
+  const number = (value: number): string => (value === 0 ? '0' : value.toExponential(1));
+  const worst = m.compared.reduce((most, { largest }) => Math.max(most, largest), 0);
+  const relative = m.compared.reduce((most, one) => Math.max(most, one.relative), 0);
+  const check = (id: string): string => {
+    const found = m.checks.find((one) => one.id === id);
+    if (found === undefined || found.state === 'not-applicable') return '';
+    return `${found.state === 'failed' ? '**' : ''}${number(found.value!)}${found.state === 'failed' ? '**' : ''}`;
+  };
+  const hooks = m.noResidual ?? `${m.available.length} of ${m.available.length + m.missing.length}`;
+  const checks = ['residual-identity', 'padded-equals-alone', 'no-op-edit', 'run-equals-file'].map(check);
+  const cells = [name, hooks, number(worst), number(relative), ...checks, m.seconds.toFixed(1)];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function details(m: Measured): void {
+  if (m.unread.length > 0) console.log('   not offered:', m.unread.join(', '));
+  if (m.unchecked.length > 0) console.log('   not recorded:', m.unchecked.join(', '));
+  const reasons = new Map<string, string[]>();
+  for (const { reason, name } of m.missing) reasons.set(reason, [...(reasons.get(reason) ?? []), name]);
+  for (const [reason, names] of reasons) console.log(`   missing ${names.join(', ')}: ${reason}`);
+  for (const one of m.checks) {
+    if (one.state === 'failed') console.log(`   FAILED ${one.id}: ${one.value} > ${one.limit}; ${one.note}`);
+  }
+}
+
+console.log(
+  '| architecture.export | hooks | largest difference | relative | residual sums | alone or among others | edit with itself | graph and file | seconds |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+);
+for (const { name, path, truth } of positionals.flatMap(graphsOf)) {
+  if (!name.includes(values.only ?? '') || !existsSync(truth)) continue;
   try {
-    const m = await measureExport(join(folder, file), truth);
-    const worst = m.compared.reduce((a, b) => (b.largest > a.largest ? b : a), {
-      hook: '-',
-      largest: 0,
-      relative: 0,
-    });
-    const check = (id: string): string => {
-      const found = m.checks.find((one) => one.id === id);
-      return found === undefined
-        ? '-'
-        : found.state === 'not-applicable'
-          ? 'n/a'
-          : `${found.state === 'passed' ? '' : 'FAILED '}${found.value?.toExponential(1)}`;
-    };
-    console.log(
-      `| ${name} | ${m.noResidual ?? `${m.available.length} of ${m.available.length + m.missing.length}`} | ${worst.largest.toExponential(1)} (${worst.hook}) | ${['residual-identity', 'attention-rows', 'padded-equals-alone', 'edit-changes-output', 'no-op-edit', 'run-equals-file'].map(check).join(' | ')} | ${m.seconds.toFixed(1)} s |`,
-    );
-    if (m.unread.length > 0) console.log('   unread:', m.unread.join(', '));
-    if (m.unchecked.length > 0) console.log('   unchecked:', m.unchecked.join(', '));
-    const reasons = new Map<string, string[]>();
-    for (const one of m.missing) reasons.set(one.reason, [...(reasons.get(one.reason) ?? []), one.name]);
-    for (const [reason, names] of reasons) console.log(`   missing ${names.join(', ')}: ${reason}`);
-    for (const one of m.checks)
-      if (one.state === 'failed') console.log('   ', one.id, one.note, one.value, one.limit);
+    const measured = await measureExport(path, truth);
+    console.log(row(name, measured));
+    if (values.details === true) details(measured);
   } catch (error) {
-    console.log(`| ${name} | ERROR ${(error as Error).message} |`);
+    console.log(`| ${name} | ${(error as Error).message} |`);
   }
 }
