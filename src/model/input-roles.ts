@@ -1,5 +1,6 @@
 /** @file model: what each input of a graph is for, from the graph's own list; decides, and feeds nothing. */
 import { type ErrorLocation, MesascopeError, nearestNames } from '../core/errors.ts';
+import { cacheWidths } from '../onnx/cache-width.ts';
 import { DATA_TYPE, type ModelIndex, type ValueInfo } from '../onnx/contract.ts';
 
 /** Element types that can be fed. */
@@ -46,20 +47,26 @@ const TYPE_NAMES: Readonly<Record<number, InputType>> = {
  * tokens, floats are tensors.
  */
 export function describeInputs(index: ModelIndex): DescribedInput[] {
-  const described = index.inputs.map(
-    (value): DescribedInput => ({
-      name: value.name,
-      role: roleByName(value),
-      type: typeOf(value),
-      shape: value.shape,
-    }),
-  );
+  const widthOf = cacheWidths(index);
+  const described = index.inputs.map((given): DescribedInput => {
+    const value = CACHE_NAME.test(given.name.toLowerCase()) ? withWidth(given, widthOf) : given;
+    return { name: value.name, role: roleByName(value), type: typeOf(value), shape: value.shape };
+  });
   if (described.some(({ role }) => role === 'tokens')) return described;
   const integers = described.filter(
     ({ role, type }) => role === 'unknown' && (type === 'int64' || type === 'int32'),
   );
   if (integers.length !== 1) return described;
   return described.map((input) => (input === integers[0] ? { ...input, role: 'tokens' } : input));
+}
+
+const CACHE_NAME = /^past(_key_values)?\W?/;
+
+/** A cache with its last axis as a number, where the file has a symbol and the graph tells. */
+function withWidth(value: ValueInfo, widthOf: (input: string) => number | undefined): ValueInfo {
+  const { shape } = value;
+  if (shape?.length !== 4 || typeof shape[3] === 'number') return value;
+  return { ...value, shape: [...shape.slice(0, 3), widthOf(value.name) ?? shape[3]!] };
 }
 
 function typeOf({ dataType }: ValueInfo): InputType | undefined {
@@ -80,7 +87,7 @@ function roleByName(value: ValueInfo): InputRole {
     return 'attention-mask';
   if (integer && /^(position_ids|positions|cache_position)$/.test(name)) return 'positions';
   if (integer && /^(token_type_ids|segment_ids)$/.test(name)) return 'token-types';
-  if (/^past(_key_values)?\W?/.test(name) && rank === 4 && cacheDims(value.shape, 1) !== undefined)
+  if (CACHE_NAME.test(name) && rank === 4 && cacheDims(value.shape, 1) !== undefined)
     return 'cache';
   if (type === 'bool' && name === 'use_cache_branch') return 'flag';
   return type === 'float32' || type === 'float64' || type === 'float16' ? 'tensor' : 'unknown';

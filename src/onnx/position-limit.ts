@@ -1,5 +1,6 @@
 /** @file onnx: how many positions a row may have, read off the tables that a graph looks positions up in; runs nothing. */
 import type { ModelIndex } from './contract.ts';
+import { readTensor } from './read-tensor.ts';
 import { type Structure, structureOf } from './structure-facts.ts';
 import type { GraphNode } from './structure-graph.ts';
 
@@ -34,6 +35,7 @@ export function positionLimit(
   if (length === undefined) return undefined;
   const search: Search = {
     ...structure,
+    index,
     length,
     fed: new Set(inputs.positions.map((name) => graph.numberOf.get(name) ?? -1)),
   };
@@ -49,6 +51,7 @@ export function positionLimit(
 }
 
 type Search = Structure & {
+  readonly index: ModelIndex;
   /** Example size of the position axis; no weight and no other free axis has it. */
   readonly length: number;
   /** Values that are fed positions. */
@@ -110,7 +113,9 @@ function firstPosition(
   }
   if (node.op === 'Slice') {
     const most = cutTable(search, value);
-    return most === undefined ? undefined : { offset: 0, most };
+    if (most === undefined) return undefined;
+    // A stored row of other numbers (token types, all 0) is only as long as it is; which rows it looks up has no bearing.
+    return { offset: countsFromZero(search, value) ? 0 : Number.NEGATIVE_INFINITY, most };
   }
   if (node.op !== 'Add') return undefined;
   const [left = -1, right = -1] = node.inputs;
@@ -126,6 +131,31 @@ function firstPosition(
   }
   return undefined;
 }
+
+/** True where a slice is cut from a stored row 0, 1, 2, ... */
+function countsFromZero(search: Search, value: number): boolean {
+  let at = value;
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
+    const node = producerOf(search, at);
+    const name = search.graph.names[at];
+    const tensor =
+      node === undefined
+        ? search.index.initializers.get(name ?? '')
+        : node.op === 'Constant'
+          ? node.view.attributes.value?.tensor
+          : undefined;
+    if (tensor !== undefined) {
+      if (tensor.data.kind === 'external' || tensor.dims.some((size) => size > MOST_POSITIONS)) return false;
+      return readTensor(search.index, tensor).data.every((number, i) => Number(number) === i);
+    }
+    if (node === undefined || !(PASSING.has(node.op) || node.op === 'Slice')) return false;
+    at = node.inputs[0] ?? -1;
+  }
+  return false;
+}
+
+/** Longest stored row that is read to see whether it counts. */
+const MOST_POSITIONS = 1 << 20;
 
 /** Size of a stored tensor along the one axis on which a value holds its first `length` entries. */
 function cutTable(search: Search, value: number, steps = 0): number | undefined {

@@ -4,6 +4,7 @@ import type { ModelIndex, NodeView } from './contract.ts';
 import { producers } from './prune.ts';
 import { rewriteModel } from './rewrite-model.ts';
 import { isHeavy } from './structure-operators.ts';
+import { AttentionSteps } from './unfuse-attention.ts';
 import { FreshNames } from './value-names.ts';
 
 /** A model in which some operators are written as their steps. */
@@ -19,17 +20,18 @@ export type Unfused = {
  * A fused sum and norm (ContribOperators.md: SkipLayerNormalization and its simplified form) hands its sum out, but reads
  * its own: a sum that is edited there would reach the next block and not the norm. Written as a sum and a norm, the sum is one value that
  * all readers share. The bias of the branch is added to the branch first, where the fused operator adds it last: results
- * differ in the last bits. BiasGelu and FastGelu with a bias become a sum and the nonlinearity. An operator whose mean or
+ * differ in the last bits. BiasGelu and FastGelu with a bias become a sum and the nonlinearity; attention that projects by itself
+ * becomes its products, and packed q, k and v are split. An operator whose mean or
  * deviation is used elsewhere stays as it is.
  */
 export function unfuse(index: ModelIndex): Unfused | undefined {
   if (!index.nodes.some(isFused)) return undefined;
   const names = new FreshNames(index);
-  const producer = producers(index);
+  const context = { names, producer: producers(index), attention: new AttentionSteps(index, names) };
   const counts: Record<string, number> = Object.create(null);
   const steps = new Map<number, readonly NodeSpec[]>();
   for (const node of index.nodes) {
-    const written = stepsOf(node, { names, producer });
+    const written = stepsOf(node, context);
     if (written === undefined) continue;
     steps.set(node.index, written);
     counts[node.opType] = (counts[node.opType] ?? 0) + 1;
@@ -46,13 +48,19 @@ const FUSED: ReadonlySet<string> = new Set([
   'SkipSimplifiedLayerNormalization',
   'BiasGelu',
   'FastGelu',
+  'Attention',
+  'GroupQueryAttention',
 ]);
 
 function isFused({ domain, opType }: NodeView): boolean {
   return domain === 'com.microsoft' && FUSED.has(opType);
 }
 
-type Context = { readonly names: FreshNames; readonly producer: ReadonlyMap<string, NodeView> };
+type Context = {
+  readonly names: FreshNames;
+  readonly producer: ReadonlyMap<string, NodeView>;
+  readonly attention: AttentionSteps;
+};
 
 function stepsOf(node: NodeView, context: Context): readonly NodeSpec[] | undefined {
   if (!isFused(node)) return undefined;
@@ -65,6 +73,10 @@ function stepsOf(node: NodeView, context: Context): readonly NodeSpec[] | undefi
       return biasedGelu(node, 'Gelu', context);
     case 'FastGelu':
       return (node.inputs[1] ?? '') === '' ? undefined : biasedGelu(node, 'FastGelu', context);
+    case 'Attention':
+      return context.attention.attention(node);
+    case 'GroupQueryAttention':
+      return context.attention.groupedAttention(node);
     default:
       return undefined;
   }
