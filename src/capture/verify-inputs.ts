@@ -50,7 +50,10 @@ export function randomInputs(model: Model, seed: number | string): ModelInput[] 
     kind: 'tensors',
     tensors: Object.fromEntries(
       tensors.map(({ name, shape }) => {
+        const image = shape!.length === 4 ? model.imageSize() : undefined;
+        const edges = image === undefined ? [] : [image.channels, image.height, image.width];
         const dims = shape!.slice(1).map((size, axis, all) => {
+          if (typeof size !== 'number' && edges.length > 0) return edges[axis]!;
           return typeof size === 'number' ? size : axis === 0 && all.length > 1 ? length : OPEN_AXIS;
         });
         return [name, normalTensor(dims, random)];

@@ -53,7 +53,14 @@ export function encode(
   }
   const flat = flattened(model, kind, inputs, mapping);
   const known = new Map<StreamName, Int32Array>();
-  const rows = { hooks: model.hooks, described: model.inputs, inputs, mapping, lengths: flat.lengths };
+  const rows = {
+    hooks: model.hooks,
+    described: model.inputs,
+    inputs,
+    mapping,
+    lengths: flat.lengths,
+    count: model.countPositions,
+  };
   return {
     ...flat,
     // Rows that change each other inside a batch are run alone.

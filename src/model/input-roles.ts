@@ -87,8 +87,7 @@ function roleByName(value: ValueInfo): InputRole {
     return 'attention-mask';
   if (integer && /^(position_ids|positions|cache_position)$/.test(name)) return 'positions';
   if (integer && /^(token_type_ids|segment_ids)$/.test(name)) return 'token-types';
-  if (CACHE_NAME.test(name) && rank === 4 && cacheDims(value.shape, 1) !== undefined)
-    return 'cache';
+  if (CACHE_NAME.test(name) && rank === 4 && cacheDims(value.shape, 1) !== undefined) return 'cache';
   if (type === 'bool' && name === 'use_cache_branch') return 'flag';
   return type === 'float32' || type === 'float64' || type === 'float16' ? 'tensor' : 'unknown';
 }

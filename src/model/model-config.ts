@@ -4,6 +4,8 @@ import { basename, dirname, join } from 'node:path';
 
 /** Larger files are no configuration. */
 const MOST_BYTES = 4 * 2 ** 20;
+/** Larger images are no example. */
+const MOST_EDGE = 1 << 14;
 /** Converters put graphs into a folder of this name, beside the files that describe the model. */
 const GRAPH_FOLDER = 'onnx';
 
@@ -14,6 +16,24 @@ const GRAPH_FOLDER = 'onnx';
 export function foldersBeside(beside: string): string[] {
   const folder = dirname(beside);
   return basename(folder) === GRAPH_FOLDER ? [folder, dirname(folder)] : [folder];
+}
+
+/** What an image model's configuration says of its images. */
+export type ImageSize = { readonly channels: number; readonly height: number; readonly width: number };
+
+/** `num_channels` and `image_size` of the configuration beside a model. */
+export function imageSizeBeside(beside: string | undefined): ImageSize | undefined {
+  for (const folder of beside === undefined ? [] : foldersBeside(beside)) {
+    const { num_channels: channels = 3, image_size: size } = readObject(join(folder, 'config.json')) ?? {};
+    const edges = typeof size === 'number' ? [size, size] : Array.isArray(size) ? size : [];
+    const [height, width] = edges as readonly unknown[];
+    if (isCount(channels) && isCount(height) && isCount(width)) return { channels, height, width };
+  }
+  return undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= MOST_EDGE;
 }
 
 /** `decoder_start_token_id` of the configuration beside a model; undefined where there is none that can be read. */

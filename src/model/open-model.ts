@@ -3,15 +3,16 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256Of } from '../core/hash.ts';
-import type { HookMap, ModelIndex } from '../onnx/contract.ts';
+import type { HookMap, ModelIndex, StreamName } from '../onnx/contract.ts';
 import { indexModel } from '../onnx/index-model.ts';
 import { instrument } from '../onnx/instrument.ts';
 import { positionLimit } from '../onnx/position-limit.ts';
 import { prepareModel } from '../onnx/prepare-model.ts';
+import { countPositions } from '../onnx/structure-streams.ts';
 import type { ModelSource } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
-import { decoderStartBeside } from './model-config.ts';
+import { decoderStartBeside, type ImageSize, imageSizeBeside } from './model-config.ts';
 import { readStructure } from './read-structure.ts';
 import { SessionPool } from './session-pool.ts';
 import { openTokenizer, type TextTokenizer } from './tokenizer.ts';
@@ -42,6 +43,10 @@ export type Model = {
   readonly weightsBeside: string | undefined;
   /** True where a row changes the others of its batch: its activations are quantised over the whole batch. */
   readonly mixesRows: boolean;
+  /** Positions of a stream for inputs of the given sizes, batch axis included; undefined where the graph does not tell. */
+  countPositions(stream: StreamName, shapes: Readonly<Record<string, readonly number[]>>): number | undefined;
+  /** Edge and channels of the images that the configuration beside the model speaks of. */
+  imageSize(): ImageSize | undefined;
   /** Token that starts the decoder of an encoder-decoder, as the configuration beside the model names it. */
   decoderStart(): number | undefined;
   /** The tokenizer in the model's folder, read when first asked for. Throws `TOKENIZER_MISSING`, `TOKENIZER_INVALID`. */
@@ -123,6 +128,10 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
     shipped,
     weightsBeside,
     mixesRows: index.nodes.some(({ opType }) => MIXES_ROWS.has(opType)),
+    countPositions: (stream, shapes) => countPositions(index, stream, shapes),
+    imageSize() {
+      return imageSizeBeside(weightsBeside);
+    },
     decoderStart() {
       return decoderStartBeside(weightsBeside);
     },

@@ -187,10 +187,14 @@ export type MissingHook = {
   readonly flat?: { readonly value: string; readonly width: number };
 };
 
-/** What counts the positions of a stream: the second axis of an input, or the graph itself (patches of an image). */
+/**
+ * What counts the positions of a stream: the second axis of an input, the graph itself (patches of an image), or a sum over
+ * the sizes of inputs (patches of images of any size, tokens and one more).
+ */
 export type Sequence =
   | { readonly kind: 'input'; readonly input: string }
-  | { readonly kind: 'fixed'; readonly positions: number };
+  | { readonly kind: 'fixed'; readonly positions: number }
+  | { readonly kind: 'computed' };
 
 /** The stream that a hook belongs to: `encoder.` hooks lie on the stream that another one attends to. */
 export type StreamName = 'main' | 'encoder';

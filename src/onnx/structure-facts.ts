@@ -24,15 +24,22 @@ export type Structure = {
   readonly budget: { steps: number };
 };
 
+export type ExampleOptions = {
+  /** Example sizes to pass over, for a second look with others. */
+  readonly skip?: number;
+  /** Sizes of inputs that are known. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
+};
+
 const UNKNOWN: Fact = { kind: 'constant', isFloat: false, dims: undefined, numbers: undefined };
 
 /**
  * Follows sizes through the graph for one example: every free dimension gets a size that no weight has, so that a size
- * in the middle of the graph tells which axis it is; `skip` passes over the first such sizes. Time and memory are linear in nodes and edges.
+ * in the middle of the graph tells which axis it is. Time and memory are linear in nodes and edges.
  *
  * Throws `MODEL_CORRUPT` when a small stored tensor does not hold what it states.
  */
-export function structureOf(index: ModelIndex, options: { readonly skip?: number } = {}): Structure {
+export function structureOf(index: ModelIndex, options: ExampleOptions = {}): Structure {
   const graph = valueGraph(index);
   const facts: Fact[] = graph.names.map((name) => {
     const tensor = name === undefined ? undefined : index.initializers.get(name);
@@ -41,7 +48,7 @@ export function structureOf(index: ModelIndex, options: { readonly skip?: number
   const sizes = exampleSizes(index, options.skip ?? 0);
   for (const input of index.inputs) {
     const value = graph.numberOf.get(input.name)!;
-    const dims = input.shape?.map((size, axis) => sizes.of(size, axis));
+    const dims = options.shapes?.[input.name] ?? input.shape?.map((size, axis) => sizes.of(size, axis));
     facts[value] = { kind: 'activation', isFloat: isFloatType(input.dataType), dims, numbers: undefined };
   }
   for (const node of graph.nodes) {

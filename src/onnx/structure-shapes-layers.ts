@@ -49,7 +49,7 @@ export function embeddedShapes(inputs: Inputs): readonly Dims[] {
   const ids = inputs[0]?.dims;
   const width = inputs[2]?.dims?.[1];
   const dims = ids === undefined || width === undefined ? undefined : [...ids, width];
-  return [dims, undefined, dims];
+  return [dims, ids === undefined ? undefined : ids.slice(0, 1), dims];
 }
 
 /** Rows of a table that is stored in blocks along its last axis, whose count the scales tell. */

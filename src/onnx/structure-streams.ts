@@ -48,7 +48,16 @@ export function sequenceOf(
   const found = inputs.find(({ name }) => facts[graph.numberOf.get(name)!]!.dims?.[1] === size);
   if (found !== undefined) return { [stream]: { kind: 'input', input: found.name } };
   const other = streamSizes(structureOf(index, { skip: OTHER_SIZES }))[stream];
-  return other === size ? { [stream]: { kind: 'fixed', positions: size } } : {};
+  return { [stream]: other === size ? { kind: 'fixed', positions: size } : { kind: 'computed' } };
+}
+
+/** Positions of a stream when its inputs have the given sizes, batch axis included; undefined where the graph does not tell. */
+export function countPositions(
+  index: ModelIndex,
+  stream: StreamName,
+  shapes: Readonly<Record<string, readonly number[]>>,
+): number | undefined {
+  return streamSizes(structureOf(index, { shapes }))[stream];
 }
 
 /** Example sizes passed over for a second look, so that a size that comes from an input is another one. */

@@ -24,7 +24,7 @@ export class AttentionSteps {
   }
 
   /**
-   * com.microsoft:Attention without caches, over float32, with no mask or one of 0 and 1 per key: product, bias, split, heads, scores,
+   * com.microsoft:Attention without caches, over float32, with no mask, a mark per key or a count of keys: product, bias, split, heads, scores,
    * softmax, weighted values, in ai.onnx operators. Undefined for any other.
    */
   attention(node: NodeView): readonly NodeSpec[] | undefined {
@@ -37,7 +37,7 @@ export class AttentionSteps {
       node.outputs.slice(1).every((name) => name === '') &&
       (unidirectional?.int ?? 0) === 0 &&
       (rotary?.int ?? 0) === 0 &&
-      (mask === '' || this.#dims(mask)?.length === 2) &&
+      (mask === '' || this.#maskKind(mask) !== undefined) &&
       this.#isFloat32(weight);
     if (!simple || heads?.int === undefined || !sizes.every(Number.isInteger)) return undefined;
     const { steps, add, numbers } = this.#writer(node);
@@ -54,7 +54,9 @@ export class AttentionSteps {
     let scores = add('Mul', [add('MatMul', [q!, k!], 'products'), this.#number(scale, add)], 'scores');
     if (mask !== '') {
       const filter = node.attributes.mask_filter_value?.float ?? MASK_FILTER;
-      const kept = add('Cast', [mask], 'kept', { to: { int: DATA_TYPE.float32 } });
+      const marks =
+        this.#maskKind(mask) === 'lengths' ? this.#withinLengths(x, mask, { add, numbers }) : mask;
+      const kept = add('Cast', [marks], 'kept', { to: { int: DATA_TYPE.float32 } });
       const left = add('Sub', [this.#number(1, add), kept], 'left_out');
       const added = add('Mul', [left, this.#number(filter, add)], 'mask');
       scores = add(
@@ -102,6 +104,26 @@ export class AttentionSteps {
     return steps;
   }
 
+  /** A mark per key [batch, position], or the count of keys that are kept [batch]; undefined for masks of other forms. */
+  #maskKind(mask: string): 'marks' | 'lengths' | undefined {
+    const dims = this.#dims(mask);
+    if (dims?.length === 2) return 'marks';
+    return dims?.length === 1 && dims[0] === this.#graph().batch ? 'lengths' : undefined;
+  }
+
+  /** Whether each position of `x` [batch, position, width] is below its row's length. */
+  #withinLengths(x: string, lengths: string, { add, numbers }: Pick<Writer, 'add' | 'numbers'>): string {
+    const scalar = (value: bigint, wish: string): string =>
+      add('Constant', [], wish, {
+        value: { tensor: { dims: [], type: 'int64', data: BigInt64Array.of(value) } },
+      });
+    const one = scalar(1n, 'one');
+    const size = add('Gather', [add('Shape', [x], 'sizes'), one], 'positions', { axis: { int: 0 } });
+    const places = add('Range', [scalar(0n, 'zero'), size, one], 'places');
+    const wide = add('Cast', [lengths], 'lengths', { to: { int: DATA_TYPE.int64 } });
+    return add('Less', [places, add('Reshape', [wide, numbers([-1, 1], 'column')], 'ends')], 'within');
+  }
+
   #split(packed: string, sizes: readonly number[], { steps, numbers }: Writer): string[] {
     const outputs = ['q', 'k', 'v'].map((part) => this.#names.fresh(`${packed}__${part}`));
     const byInput = (this.#index.opsets[''] ?? 0) >= SPLIT_BY_INPUT;
@@ -143,9 +165,13 @@ export class AttentionSteps {
   }
 
   #dims(name: string): readonly number[] | undefined {
-    this.#structure ??= structureOf(this.#index);
-    const { graph, facts } = this.#structure;
+    const { graph, facts } = this.#graph();
     return facts[graph.numberOf.get(name) ?? -1]?.dims;
+  }
+
+  #graph(): Structure {
+    this.#structure ??= structureOf(this.#index);
+    return this.#structure;
   }
 
   #isFloat32(name: string): boolean {
