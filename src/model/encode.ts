@@ -149,7 +149,7 @@ function encodeTokens(
         batch.set(flat.subarray(start, start + length), i * length);
       }
       const tokens = integers(input.type, [wanted.length, length], batch);
-      return { [input.name]: tokens, ...derivedFeeds(plan, wanted.length, length) };
+      return { [input.name]: tokens, ...derivedFeeds(plan, wanted.length, derivedLength(plan, length)) };
     },
   };
 }
@@ -283,7 +283,9 @@ function encodeTensors(
         for (let i = 0; i < wanted.length; i++) batch.set(inputs[wanted[i]!]!.tensors[field]!.data, i * size);
         feeds[input.name] = numbers(input.type, [wanted.length, ...dims[f]!], batch);
       }
-      return { ...feeds, ...derivedFeeds(plan, wanted.length, lengths[first] ?? 1) };
+      const sizes = new Map(fields.map((field, f) => [plan.tensors.get(field)!, dims[f]?.[0] ?? 1]));
+      const ofLength = derivedLength(plan, lengths[first] ?? 1, sizes);
+      return { ...feeds, ...derivedFeeds(plan, wanted.length, ofLength) };
     },
   };
 }
@@ -313,6 +315,29 @@ function rowDims(of: {
     );
   }
   return own;
+}
+
+/**
+ * Positions of an input that goes with another: `encoder_attention_mask` with the encoder's states, `decoder_attention_mask` with the
+ * decoder's tokens, any other with the tokens, where a row gives them; `length` where it does not. `sizes` are the first axes of what a row gives.
+ */
+function derivedLength(
+  plan: InputPlan,
+  length: number,
+  sizes: ReadonlyMap<DescribedInput, number> = new Map(),
+): (input: DescribedInput) => number {
+  const sizeWhere = (matches: (input: DescribedInput) => boolean): number | undefined =>
+    [...sizes].find(([input]) => matches(input))?.[1];
+  const tokens = sizeWhere(({ role }) => role === 'tokens') ?? length;
+  const decoder =
+    sizeWhere(({ role }) => role === 'decoder-tokens') ??
+    (plan.derived.some(({ role }) => role === 'decoder-tokens') ? 1 : tokens);
+  return ({ name }) =>
+    name.startsWith('encoder_')
+      ? (sizeWhere((input) => input.name.startsWith('encoder_')) ?? tokens)
+      : name.startsWith('decoder_')
+        ? decoder
+        : tokens;
 }
 
 function fixedSizes({ shape }: DescribedInput): {

@@ -1,12 +1,17 @@
 /** @file model: plain arrays as the tensors that a graph's inputs take; checks nothing. */
 import { float32ToHalf } from '../core/half.ts';
 import type { TensorValue } from '../runtime/contract.ts';
-import { cacheDims, type InputPlan, type InputType } from './input-roles.ts';
+import { cacheDims, type DescribedInput, type InputPlan, type InputType } from './input-roles.ts';
 
-/** Feeds for every input that the data need not give. */
-export function derivedFeeds(plan: InputPlan, batch: number, length: number): Record<string, TensorValue> {
+/** Feeds for every input that the data need not give; `lengthOf` tells how many positions an input has. */
+export function derivedFeeds(
+  plan: InputPlan,
+  batch: number,
+  lengthOf: (input: DescribedInput) => number,
+): Record<string, TensorValue> {
   const feeds: Record<string, TensorValue> = {};
   for (const input of plan.derived) {
+    const length = lengthOf(input);
     const grid = new Int32Array(batch * length);
     switch (input.role) {
       case 'attention-mask':

@@ -81,7 +81,7 @@ function roleByName(value: ValueInfo): InputRole {
   if (integer && /^(input_ids|tokens|token_ids)$/.test(name)) return 'tokens';
   if (integer && name === 'decoder_input_ids') return 'decoder-tokens';
   if (
-    /^(attention_mask|encoder_attention_mask|input_mask|mask)$/.test(name) &&
+    /^((encoder_|decoder_)?attention_mask|input_mask|mask)$/.test(name) &&
     (rank === undefined || rank === 2)
   )
     return 'attention-mask';
