@@ -42,6 +42,12 @@ export { indexModel } from './onnx/index-model.ts';
 export { instrument } from './onnx/instrument.ts';
 export { shuffledTwin } from './onnx/twin.ts';
 export {
+  type Attached,
+  type AttachRequest,
+  attachProbes,
+  type MonitorOutput,
+} from './pipeline/attach-probes.ts';
+export {
   type AuditSettings,
   defineExperiment,
   type Experiment,
