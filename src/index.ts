@@ -3,7 +3,10 @@
 export type { Environment, ReachedGoal } from './behavior/environment.ts';
 export { type RollOut, rollOut } from './behavior/roll-out.ts';
 export { type BenchmarkCase, defineFamily, type Family, type FamilySpec } from './benchmark/family.ts';
+export { type AttentionPatterns, attentionPatterns, type HeadPattern } from './capture/attention-patterns.ts';
 export { type Interventions, openInterventions } from './capture/interventions.ts';
+export { type LogitLens, logitLens } from './capture/lens-logit.ts';
+export { attributeLogits, type LogitAttribution, type LogitShare } from './capture/logit-attribution.ts';
 export { type ForwardRequest, type ForwardResult, runForward } from './capture/run-forward.ts';
 export { twinOf } from './capture/twin-of.ts';
 export { verifyModel } from './capture/verify-model.ts';

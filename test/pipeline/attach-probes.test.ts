@@ -1,11 +1,10 @@
 /** @file pipeline test: probes attached to model files, against PyTorch's activations and against onnxruntime for Python. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runForward } from '../../src/capture/run-forward.ts';
 import { sha256 } from '../../src/core/hash.ts';
 import { matrix } from '../../src/core/matrix.ts';
-import { seededRandom } from '../../src/core/random.ts';
 import { type Linalg, openLinalg } from '../../src/linalg/linalg.ts';
 import { openModel } from '../../src/model/open-model.ts';
 import { buildModel } from '../../src/onnx/build.ts';
@@ -14,8 +13,8 @@ import { instrument } from '../../src/onnx/instrument.ts';
 import { largestScoreDifference, mustBeSameOutputs } from '../../src/pipeline/attach-check.ts';
 import { type AttachRequest, attachProbes } from '../../src/pipeline/attach-probes.ts';
 import { planMonitor } from '../../src/pipeline/attach-requests.ts';
-import { loadProbe, saveProbe } from '../../src/pipeline/probe-files.ts';
-import { predictSaved, type SavedProbe, scoreSaved } from '../../src/probe/probe-file.ts';
+import { loadProbe } from '../../src/pipeline/probe-files.ts';
+import { predictSaved, scoreSaved } from '../../src/probe/probe-file.ts';
 import type { TensorValue } from '../../src/runtime/contract.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { wideDecoder } from '../bench/wide-decoder.ts';
@@ -24,6 +23,7 @@ import { workFolder } from '../e2e/run-cli.ts';
 import { HOOKS, MODEL, probeFile, ROWS, writeMonitor } from '../fixtures/attach/write-monitor.ts';
 import { fixtureRows } from '../onnx/hooks-fixtures.ts';
 import { residualSpec } from '../onnx/small-models.ts';
+import { randomProbe } from './attached.ts';
 
 const folder = workFolder('attach');
 const at = (name: string): string => path.join(folder, name);
@@ -32,45 +32,6 @@ beforeAll(async () => {
   linalg = await openLinalg({ threads: 1 });
 });
 afterAll(() => linalg.close());
-
-/** A probe of random weights, saved under `name`. */
-async function randomProbe(
-  name: string,
-  change: Partial<SavedProbe['origin']> & { readonly width: number; readonly model: string },
-): Promise<string> {
-  const { width, model: file, ...origin } = change;
-  const random = seededRandom(name);
-  const model = await openModel(file);
-  await model.close();
-  const saved: SavedProbe = {
-    probe: {
-      kind: 'ridge',
-      classes: 3,
-      width,
-      classNames: ['a', 'b', 'c'],
-      weights: matrix(
-        3,
-        width,
-        Float32Array.from({ length: 3 * width }, () => random.normal() / Math.sqrt(width)),
-      ),
-      bias: Float64Array.of(0.5, -1, 2),
-      settings: { kind: 'ridge', penalty: 1, standardise: true },
-    },
-    origin: {
-      hook: 'embed',
-      position: -1,
-      reads: name,
-      modelSha256: model.sha256,
-      dataSha256: 'none',
-      splitSeed: '1',
-      version: '0',
-      ...origin,
-    },
-  };
-  const probe = at(`${name}.safetensors`);
-  await saveProbe(probe, saved);
-  return probe;
-}
 
 async function outputsOf(
   file: string,
@@ -173,7 +134,7 @@ describe('attached scores', () => {
         .get(hook)!
         .dims.slice(2)
         .reduce((product, size) => product * size, 1);
-      probes.push({ name: hook, file: await randomProbe(`${name}.${hook}`, { hook, width, model }) });
+      probes.push({ name: hook, file: await randomProbe(folder, `${name}.${hook}`, { hook, width, model }) });
     }
     const out = at(`${name}.onnx`);
     const { check } = await attachProbes({ model, probes, out });
@@ -227,7 +188,7 @@ describe('large models and weights elsewhere', () => {
     mkdirSync(at('large'));
     large = at('large/decoder.onnx');
     writeFileSync(large, wideDecoder(size));
-    probe = await randomProbe('large', { hook: 'blocks.0.resid_post', width: 512, model: large });
+    probe = await randomProbe(folder, 'large', { hook: 'blocks.0.resid_post', width: 512, model: large });
   });
 
   it('of more than 16 MB keep their weights byte for byte, copied or referred to', async () => {
@@ -285,81 +246,6 @@ describe('large models and weights elsewhere', () => {
   });
 });
 
-describe('a probe that does not fit', () => {
-  const file = probeFile('goal');
-  it.each<[string, Partial<SavedProbe['origin']> & { width: number }, string]>([
-    ['is of another model', { hook: 'embed', width: 32, modelSha256: 'f'.repeat(64) }, 'PROBE_MISMATCH'],
-    ['has another width', { hook: 'embed', width: 31 }, 'PROBE_MISMATCH'],
-    ['has another width over heads', { hook: 'blocks.0.z', width: 31 }, 'PROBE_MISMATCH'],
-    ['names a hook that there is not', { hook: 'blocks.7.resid_post', width: 32 }, 'HOOK_UNKNOWN'],
-    ['reads attention', { hook: 'blocks.0.pattern', width: 32 }, 'HOOK_UNAVAILABLE'],
-  ])('because it %s', async (why, change, code) => {
-    const probe = await randomProbe(`unfit ${why}`.replaceAll(' ', '-'), { ...change, model: MODEL });
-    const out = at('unfit.onnx');
-    const refused = attachProbes({ model: MODEL, probes: [{ name: 'goal', file: probe }], out });
-    expect(await codeOf(refused)).toBe(code);
-    expect(existsSync(out)).toBe(false);
-  });
-
-  it('because the graph fuses what it reads away', async () => {
-    const model = at('no-residual.onnx');
-    copyFileSync(exportPath('no-residual-mlp'), model);
-    const probe = await randomProbe('fused', { hook: 'embed', width: 32, model });
-    const refused = attachProbes({ model, probes: [{ name: 'goal', file: probe }], out: at('unfit.onnx') });
-    expect(await codeOf(refused)).toBe('HOOK_UNKNOWN');
-  });
-
-  it.each<[string, AttachRequest['probes'], string]>([
-    ['no probe', [], 'BAD_SETTING'],
-    [
-      'two of one name',
-      [
-        { name: 'goal', file },
-        { name: 'goal', file: probeFile('heads') },
-      ],
-      'BAD_SETTING',
-    ],
-    ['a name with a line break', [{ name: 'go\nal', file }], 'BAD_SETTING'],
-    ['an empty name', [{ name: '', file }], 'BAD_SETTING'],
-    ['a file that is none', [{ name: 'goal', file: MODEL }], 'PROBE_FILE_INVALID'],
-  ])('because there is %s', async (_, probes, code) => {
-    expect(await codeOf(attachProbes({ model: MODEL, probes, out: at('unfit.onnx') }))).toBe(code);
-  });
-
-  it('leaves an earlier file as it was, and nothing half written beside it', async () => {
-    const out = at('earlier/monitored.onnx');
-    await attachProbes({ model: MODEL, probes: [{ name: 'goal', file }], out });
-    const before = readFileSync(out);
-    const probe = await randomProbe('far', { hook: 'embed', width: 32, position: 40, model: MODEL });
-    const probes = [{ name: 'far', file: probe }];
-    expect(await codeOf(attachProbes({ model: MODEL, probes, out, positions: 'readout' }))).toBe(
-      'POSITION_RANGE',
-    );
-    const stopped = new AbortController();
-    stopped.abort();
-    const again = attachProbes(
-      { model: MODEL, probes: [{ name: 'goal', file }], out },
-      { signal: stopped.signal },
-    );
-    expect(await codeOf(again)).toBe('ABORTED');
-    expect(readFileSync(out).equals(before)).toBe(true);
-    expect(readdirSync(at('earlier'))).toEqual(['monitored.onnx']);
-  });
-
-  it('may be of another model where that is meant', async () => {
-    const change = { hook: 'embed', width: 32, modelSha256: 'f'.repeat(64), model: MODEL };
-    const probe = await randomProbe('elsewhere', change);
-    const { outputs } = await attachProbes({
-      model: MODEL,
-      probes: [{ name: 'goal', file: probe }],
-      out: at('other.onnx'),
-      otherModel: true,
-    });
-    expect(outputs[0]!.fittedModelSha256).toBe('f'.repeat(64));
-    expect(outputs[0]!.modelSha256).not.toBe(outputs[0]!.fittedModelSha256);
-  });
-});
-
 describe('the check', () => {
   const value = (...data: readonly number[]): TensorValue => ({
     type: 'float32',
@@ -407,7 +293,7 @@ describe('the check', () => {
     const nodes = [{ opType: 'Tanh', inputs: ['x'], outputs: ['r0'] }, ...spec.nodes.slice(1)];
     const model = at('shapeless.onnx');
     writeFileSync(model, buildModel({ ...spec, nodes, inputs: [{ name: 'x', type: 'float32' }] }));
-    const probe = await randomProbe('shapeless', { hook: 'embed', width: 16, model });
+    const probe = await randomProbe(folder, 'shapeless', { hook: 'embed', width: 16, model });
     const request = { model, probes: [{ name: 'goal', file: probe }], out: at('shaped.onnx') };
     await expect(attachProbes(request)).rejects.toMatchObject({
       code: 'INPUT_UNKNOWN',
