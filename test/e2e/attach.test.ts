@@ -3,10 +3,20 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openLinalg, openModel, runForward, scoreSaved } from '../../src/index.ts';
+import { gridEnvironment } from '../../models/grid/environment.ts';
+import { openLinalg, openModel, runForward, scoreSaved, writeDataSet } from '../../src/index.ts';
 import { loadProbe } from '../../src/pipeline/probe-files.ts';
 import { organismFile } from '../models/organism.ts';
-import { type CliResult, expectError, linkFolders, ROOT, runCli, runProgram, workFolder } from './run-cli.ts';
+import {
+  type CliResult,
+  expectError,
+  linkFolders,
+  ROOT,
+  runCli,
+  runProgram,
+  workFolder,
+  writeLines,
+} from './run-cli.ts';
 
 const TSX = createRequire(import.meta.url).resolve('tsx/cli');
 const folder = workFolder('attach-cli');
@@ -89,6 +99,20 @@ describe('attach', () => {
     const { exitCode, stdout } = await attach('agent.onnx', 'gem.safetensors', ...out);
     expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^ {2}keep beside it {2}agent\.onnx$/m)]);
     expect((await runCli(['verify', 'small.onnx'], { cwd: folder })).exitCode).toBe(0);
+  });
+
+  it('checks on inputs of a data file where one is given, and says which of its lines is wrong', async () => {
+    const dataSet = gridEnvironment.makeExamples({ seed: 'attach', trainGroups: 2, apartGroups: 2 });
+    const lines = [...writeDataSet(dataSet)];
+    writeLines(path.join(folder, 'rows.jsonl'), lines);
+    const args = ['agent.onnx', 'gem.safetensors', '--out', 'checked.onnx', '--json'];
+    const { exitCode, stdout } = await attach(...args, '--data', 'rows.jsonl');
+    const inputs = Math.min(16, lines.length - 1);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { check: { inputs } }]);
+    const row = JSON.parse(lines[2]!) as object;
+    writeLines(path.join(folder, 'far.jsonl'), [lines[0]!, JSON.stringify({ ...row, tokens: [0, 99_999] })]);
+    const far = await attach(...args, '--data', 'far.jsonl');
+    expectError(far, { code: 'TOKEN_RANGE', names: [/^far\.jsonl:2:/, /99999/] });
   });
 
   it('refuses what does not fit, and writes nothing', async () => {

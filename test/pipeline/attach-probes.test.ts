@@ -23,7 +23,7 @@ import { workFolder } from '../e2e/run-cli.ts';
 import { HOOKS, MODEL, probeFile, ROWS, writeMonitor } from '../fixtures/attach/write-monitor.ts';
 import { fixtureRows } from '../onnx/hooks-fixtures.ts';
 import { residualSpec } from '../onnx/small-models.ts';
-import { randomProbe } from './attached.ts';
+import { halfBits, randomProbe } from './attached.ts';
 
 const folder = workFolder('attach');
 const at = (name: string): string => path.join(folder, name);
@@ -155,6 +155,44 @@ describe('attached scores', () => {
         }
       }
     }
+  });
+
+  it('of a model in 16 bits are those of its captured activations', async () => {
+    const spec = residualSpec();
+    const model = at('half.onnx');
+    const half = spec.initializers!.map((tensor) => ({
+      ...tensor,
+      type: 'float16' as const,
+      data: Uint16Array.from(tensor.data as Float32Array, halfBits),
+    }));
+    const nodes = [
+      ...spec.nodes.slice(0, -1),
+      { opType: 'MatMul', inputs: ['r2', 'unembed'], outputs: ['half'] },
+      { opType: 'Cast', inputs: ['half'], outputs: ['logits'], attributes: { to: { int: 1 } } },
+    ];
+    writeFileSync(model, buildModel({ ...spec, nodes, initializers: half }));
+    const hook = 'blocks.0.resid_post';
+    const file = await randomProbe(folder, 'half', { hook, width: 16, model });
+    const out = at('half-monitored.onnx');
+    await attachProbes({ model, probes: [{ name: 'goal', file }], out });
+    const opened = await openModel(model);
+    const captured = await runForward(opened, {
+      inputs: [{ kind: 'tokens', tokens: [1, 2, 3, 4] }],
+      mapping: {},
+      hooks: [hook],
+      positions: [0, 1, 2, 3],
+      readout: -1,
+      choices: [],
+    });
+    const ids = { type: 'int64', dims: [1, 4], data: BigInt64Array.of(1n, 2n, 3n, 4n) } as const;
+    const scores = (await outputsOf(out, { ids }))['mesascope.goal']!;
+    for (let position = 0; position < 4; position++) {
+      const site = { hook, position, x: captured.activations(hook, position) };
+      const own = await scoreSaved(await loadProbe(file), site, { linalg, acrossHooks: true });
+      for (const [c, score] of own.data.entries())
+        expect(Math.abs(Number(scores.data[position * 3 + c]) - score)).toBeLessThanOrEqual(1e-5);
+    }
+    await opened.close();
   });
 
   it('at the read-out are those at every position, picked', async () => {

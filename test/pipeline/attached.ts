@@ -1,4 +1,4 @@
-/** @file pipeline test: probes of random weights, saved for a model, to be attached to it. */
+/** @file pipeline test: probes of random weights, saved for a model, to be attached to it; and the bits of 16-bit numbers. */
 import path from 'node:path';
 import { matrix } from '../../src/core/matrix.ts';
 import { seededRandom } from '../../src/core/random.ts';
@@ -46,4 +46,12 @@ export async function randomProbe(folder: string, name: string, change: RandomPr
   const probe = path.join(folder, `${name}.safetensors`);
   await saveProbe(probe, saved);
   return probe;
+}
+
+/** Bits of the float16 nearest to zero from a value between 6e-5 and 65504 in size; smaller ones become 0. */
+export function halfBits(value: number): number {
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  const sign = (bits >>> 16) & 0x8000;
+  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
