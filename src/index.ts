@@ -3,7 +3,10 @@
 export type { Environment, ReachedGoal } from './behavior/environment.ts';
 export { type RollOut, rollOut } from './behavior/roll-out.ts';
 export { type BenchmarkCase, defineFamily, type Family, type FamilySpec } from './benchmark/family.ts';
+export { type AttentionPatterns, attentionPatterns, type HeadPattern } from './capture/attention-patterns.ts';
 export { type Interventions, openInterventions } from './capture/interventions.ts';
+export { type LogitLens, logitLens } from './capture/lens-logit.ts';
+export { attributeLogits, type LogitAttribution, type LogitShare } from './capture/logit-attribution.ts';
 export { type ForwardRequest, type ForwardResult, runForward } from './capture/run-forward.ts';
 export { twinOf } from './capture/twin-of.ts';
 export { verifyModel } from './capture/verify-model.ts';
@@ -41,6 +44,12 @@ export { hookNamed, matchHooks } from './onnx/hooks-names.ts';
 export { indexModel } from './onnx/index-model.ts';
 export { instrument } from './onnx/instrument.ts';
 export { shuffledTwin } from './onnx/twin.ts';
+export {
+  type Attached,
+  type AttachRequest,
+  attachProbes,
+  type MonitorOutput,
+} from './pipeline/attach-probes.ts';
 export {
   type AuditSettings,
   defineExperiment,

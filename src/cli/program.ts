@@ -102,6 +102,39 @@ Results go to stdout, progress and errors to stderr.`,
         }),
     );
 
+  add('attach <model> <probes...>', 'a model file with the scores of saved probes as further outputs', [
+    'attach model.onnx probes/goal.safetensors --out monitored.onnx',
+    'attach model.onnx early=probes/layer-2.safetensors late=probes/layer-9.safetensors --out monitored.onnx --json',
+    'attach model.onnx probes/goal.safetensors --out model-monitored.onnx --reference',
+  ])
+    .requiredOption('--out <file>', 'the new file; an earlier one is replaced')
+    .addOption(
+      new Option('--positions <which>', 'a score at every position, or only where the probe was fitted')
+        .choices(['all', 'readout'])
+        .default('all'),
+    )
+    .option('--reference', 'leave the weights in the file of the model, beside which the new one must stay')
+    .option('--other-model', 'take probes that were fitted on another model')
+    .option('--data <file>', 'check on inputs of a data file (default: random ones)')
+    .action(
+      (
+        model: string,
+        probes: string[],
+        options: Json & {
+          out: string;
+          positions: 'all' | 'readout';
+          reference?: boolean;
+          otherModel?: boolean;
+          data?: string;
+        },
+      ) =>
+        launch(options, async (context) => {
+          const { attachCommand } = await import('./command-attach.ts');
+          const { reference = false, otherModel = false, data } = options;
+          return attachCommand({ ...options, model, probes, reference, otherModel, data }, context);
+        }),
+    );
+
   add('run [experiment...]', 'experiments from capture to report; without names every probes/*.probe.ts', [
     'run',
     'run grid-proxy grid-intended',

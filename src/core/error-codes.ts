@@ -253,8 +253,13 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
   ),
   PROBE_MISMATCH: entry(
     3,
-    'A saved probe was given activations that it was not fitted for: of another width, or of another hook or position.',
-    'Capture the hook and position that the probe names, from a model of the same width.',
+    'A saved probe was given activations or a model that it was not fitted for: of another width, of another hook or position, or of other weights.',
+    'Capture the hook and position that the probe names, from the model that it was fitted on or one of the same width.',
+  ),
+  MONITOR_DIFFERS: entry(
+    3,
+    'On a small run, a model with probes attached did not give the outputs of the model without them, or not the scores that the probes give; it was not written.',
+    'Check the model with `mesascope verify`. A model that draws random numbers cannot be compared with itself; otherwise please report it.',
   ),
   // record
   RECORD_NOT_FOUND: entry(

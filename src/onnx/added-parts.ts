@@ -12,6 +12,7 @@ const SINCE: Readonly<Record<string, number>> = {
   Add: 7,
   Cast: 6,
   Constant: 1,
+  Gather: 1,
   GatherND: 12,
   Identity: 1,
   MatMul: 1,
@@ -43,8 +44,9 @@ export class AddedParts {
     return name;
   }
 
-  output(name: string): void {
-    this.#outputs.push({ name });
+  /** ONNX Runtime infers what is not stated of an output; other readers of a file want its type and shape. */
+  output(name: string, value: Omit<ValueSpec, 'name'> = {}): void {
+    this.#outputs.push({ name, ...value });
   }
 
   /**
@@ -83,7 +85,7 @@ export class AddedParts {
     const has = this.#opset === undefined ? 'names no ai.onnx opset' : `is of opset ${this.#opset}`;
     throw new MesascopeError(
       'MODEL_UNSUPPORTED',
-      `the model ${has}; bringing this value out or editing it needs ${what}, which came with opset ${since}`,
+      `the model ${has}; what is added to it needs ${what}, which came with opset ${since}`,
       {
         facts: { opset: this.#opset, needed: since, operator: what },
         remedy: `Export the model again with opset ${since} or later.`,

@@ -142,6 +142,8 @@ export type OutputRequest = { readonly value: string; readonly pick: 'all' | 'po
 export type InstrumentRequest = {
   readonly outputs: readonly OutputRequest[];
   readonly edits?: readonly EditRequest[];
+  /** Values that are fed as float32 instead of being computed; what only they needed does not run. Without the model's own outputs only. */
+  readonly given?: readonly string[];
   /** Keep the model's own outputs (default true); without them the graph is pruned after the last requested value. */
   readonly keepModelOutputs?: boolean;
   /** `inline`: the result is a complete model. `reference`: large initializers point into `modelFile` by offset. */
@@ -155,6 +157,8 @@ export type InstrumentedModel = {
   /** Name of the int64 [batch, p] input, when any output picks positions. */
   readonly positionsInput: string | undefined;
   readonly edits: readonly EditInputs[];
+  /** Given value -> name of the input that takes it; without an entry where no requested output depends on it. */
+  readonly given: ReadonlyMap<string, string>;
 };
 
 /** Axes of a hook's value, in order. */

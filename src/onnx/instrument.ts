@@ -29,6 +29,9 @@ import { valueTypes } from './value-types.ts';
  * sub-graphs included, sees the edited value. Several edits of one value apply in the order of the request. Inputs and
  * stored tensors cannot be edited (feed another value instead). Edit and position inputs are required: feed all of them.
  *
+ * A value that is given is fed in place of being computed, so that the rest of the model runs from there on; what it depended on
+ * is pruned.
+ *
  * Without the model's own outputs the graph is pruned to what the requested ones need; the model's inputs all stay, so
  * that the same feeds fit, and so do the inputs of an edit that no requested output depends on.
  *
@@ -36,14 +39,26 @@ import { valueTypes } from './value-types.ts';
  * the folder of the model file. `index.bytes` must be that file's bytes, or the offsets mean nothing.
  *
  * Throws `VALUE_UNKNOWN`, `VALUE_NOT_EDITABLE`, `MODEL_UNSUPPORTED` (the opset is too old; the message has the number),
- * `BAD_SETTING` (no outputs, a value asked for in two ways, an edit id used twice), `MODEL_CORRUPT`.
+ * `BAD_SETTING` (no outputs, a value asked for in two ways, an edit id used twice,
+ * a value given beside the model's own outputs), `MODEL_CORRUPT`.
  */
 export function instrument(index: ModelIndex, request: InstrumentRequest): InstrumentedModel {
   const outer = outerValues(index);
-  const producer = producers(index);
   const types = valueTypes(index);
   const edits = request.edits ?? [];
   const keepOutputs = request.keepModelOutputs ?? true;
+  const given = new Set(request.given);
+  for (const value of given) mustBeOuterValue(index, outer, value);
+  if (keepOutputs && given.size > 0) {
+    throw new MesascopeError(
+      'BAD_SETTING',
+      "values can be given only where the model's own outputs are not kept",
+    );
+  }
+  const computed = producers(index);
+  for (const value of given) mustBeComputed(computed, value);
+  // Nobody computes what is given.
+  const producer = new Map([...computed].filter(([value]) => !given.has(value)));
   const outputs = distinctOutputs(request.outputs);
   for (const { value } of outputs) mustBeOuterValue(index, outer, value);
   checkEdits(index, { edits, outer, producer });
@@ -60,6 +75,13 @@ export function instrument(index: ModelIndex, request: InstrumentRequest): Instr
   const parts = new AddedParts(index);
   const editInputs = edits.map((edit) => addEditInputs(parts, edit));
   const renamed = applyEdits({ parts, edits, editInputs, types, producer, needed });
+  const givenInputs = new Map<string, string>();
+  for (const value of given) {
+    if (needed?.values.has(value) !== true) continue;
+    givenInputs.set(value, addGiven(parts, value, types.get(value)));
+    // Its node may be kept for another of its outputs.
+    renamed.set(value, parts.names.fresh(`${value}__computed`));
+  }
   const outputNames = new Map<string, string>();
   const present = new Set(keepOutputs ? index.outputs.map(({ name }) => name) : []);
   let positions: ReturnType<typeof addPositions> | undefined;
@@ -76,6 +98,7 @@ export function instrument(index: ModelIndex, request: InstrumentRequest): Instr
     outputNames.set(output.value, name);
   }
 
+  const staysDeclared = needed === undefined ? (): boolean => true : stays(producer, needed);
   const bytes = rewriteModel(index, {
     node(node): Fate {
       if (needed !== undefined && !needed.nodes.has(node.index)) return 'drop';
@@ -92,11 +115,20 @@ export function instrument(index: ModelIndex, request: InstrumentRequest): Instr
       : {
           // Before IR 4 stored tensors are declared as inputs too; left behind, the declaration would ask to be fed.
           keepInput: (name): boolean => needed.values.has(name) || !index.initializers.has(name),
-          keepValueInfo: stays(producer, needed),
+          keepValueInfo: (name): boolean => !given.has(name) && staysDeclared(name),
         }),
     add: (graph) => parts.writeTo(graph),
   });
-  return { bytes, outputNames, positionsInput: positions?.input, edits: editInputs };
+  return { bytes, outputNames, positionsInput: positions?.input, edits: editInputs, given: givenInputs };
+}
+
+/** The input that a given value is fed through; the value itself keeps its name and type. */
+function addGiven(parts: AddedParts, value: string, dataType: number | undefined): string {
+  const input = parts.input(`mesascope/given/${value}`, { type: 'float32' });
+  const node = { inputs: [input], wish: value, as: value };
+  if (dataType === undefined || dataType === DATA_TYPE.float32) parts.node({ opType: 'Identity', ...node });
+  else parts.node({ opType: 'Cast', attributes: { to: { int: dataType } }, ...node });
+  return input;
 }
 
 /** A declaration stays while its value is computed; of a kept node's unused outputs as well. */
@@ -141,14 +173,17 @@ function checkEdits(
     }
     ids.add(id);
     mustBeOuterValue(index, context.outer, value);
-    if (!context.producer.has(value)) {
-      throw new MesascopeError(
-        'VALUE_NOT_EDITABLE',
-        `${JSON.stringify(value)} is an input or a stored tensor of the model, not a computed value`,
-        { facts: { value } },
-      );
-    }
+    mustBeComputed(context.producer, value);
   }
+}
+
+function mustBeComputed(producer: ReadonlyMap<string, NodeView>, value: string): void {
+  if (producer.has(value)) return;
+  throw new MesascopeError(
+    'VALUE_NOT_EDITABLE',
+    `${JSON.stringify(value)} is an input or a stored tensor of the model, not a computed value`,
+    { facts: { value } },
+  );
 }
 
 /** Adds every edit's nodes, chained per value; returns old name -> name under which its node must compute it. */
@@ -159,7 +194,7 @@ function applyEdits(context: {
   readonly types: ReadonlyMap<string, number>;
   readonly producer: ReadonlyMap<string, NodeView>;
   readonly needed: Needed | undefined;
-}): ReadonlyMap<string, string> {
+}): Map<string, string> {
   const { parts, edits, editInputs, types, producer, needed } = context;
   const renamed = new Map<string, string>();
   const lastOf = new Map(edits.map(({ value }, i) => [value, i]));

@@ -1,5 +1,5 @@
 /** @file onnx: writes a model file again with parts of its graph left out, replaced or added; the rest is copied byte for byte. */
-import type { ModelIndex, NodeView, TensorView } from './contract.ts';
+import type { ByteRange, ModelIndex, NodeView, TensorView } from './contract.ts';
 import { GRAPH, MODEL, NODE, VALUE_INFO } from './fields.ts';
 import { WireCursor } from './wire-read.ts';
 import { MessageWriter } from './wire-write.ts';
@@ -18,13 +18,39 @@ export type GraphRewrite = {
   readonly keepValueInfo?: (name: string) => boolean;
   /** Appends parts at the end of the graph. */
   readonly add?: (graph: MessageWriter) => void;
+  /** Appends fields of the model itself, after its graph. */
+  readonly addToModel?: (model: MessageWriter) => void;
 };
+
+/** A stretch of a rewritten file: new bytes, or a range of the original. */
+export type FilePiece =
+  | { readonly kind: 'made'; readonly bytes: Uint8Array }
+  | { readonly kind: 'copied'; readonly range: ByteRange };
 
 /**
  * The model with `rewrite` applied to its outer graph. A graph in several pieces becomes one; of two tensors of one name
  * the last stays, as in the index. Fields this project does not know are copied.
  */
 export function rewriteModel(index: ModelIndex, rewrite: GraphRewrite): Uint8Array<ArrayBuffer> {
+  return rewritten(index, rewrite).finish();
+}
+
+/**
+ * The same in pieces, so that a large file can be written without being held: `index` may be of a file whose weights were
+ * left out, since only their places are used.
+ */
+export function rewritePieces(index: ModelIndex, rewrite: GraphRewrite): readonly FilePiece[] {
+  const { buffer, byteOffset } = index.bytes;
+  return rewritten(index, rewrite)
+    .chunks()
+    .map((chunk) => {
+      if (chunk.buffer !== buffer) return { kind: 'made', bytes: chunk };
+      const start = chunk.byteOffset - byteOffset;
+      return { kind: 'copied', range: { start, end: start + chunk.length } };
+    });
+}
+
+function rewritten(index: ModelIndex, rewrite: GraphRewrite): MessageWriter {
   const { bytes } = index;
   const file = new MessageWriter();
   const cursor = new WireCursor(bytes, { start: 0, end: bytes.length });
@@ -36,7 +62,8 @@ export function rewriteModel(index: ModelIndex, rewrite: GraphRewrite): Uint8Arr
       written = true;
     }
   }
-  return file.finish();
+  rewrite.addToModel?.(file);
+  return file;
 }
 
 function rewriteGraph(index: ModelIndex, rewrite: GraphRewrite): MessageWriter {

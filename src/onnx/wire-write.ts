@@ -79,6 +79,12 @@ export class MessageWriter {
     return this.#push(source.subarray(range.start, range.end));
   }
 
+  /** The message in pieces, in order; copied ranges are views of where they come from. */
+  chunks(): readonly Uint8Array[] {
+    this.#flush();
+    return this.#chunks;
+  }
+
   /** The message as one new array. */
   finish(): Uint8Array<ArrayBuffer> {
     this.#flush();

@@ -22,7 +22,7 @@ const ABOUT: Readonly<Partial<Record<ErrorCode, 'data' | 'model'>>> = {
 
 /** Runs `work`; its coded errors come through with the file they are about, where they name no place of their own. */
 export async function namingFiles<T>(
-  { model, data }: Pick<Experiment, 'model' | 'data'>,
+  { model, data }: { readonly model: string; readonly data?: Experiment['data'] | undefined },
   work: () => Promise<T>,
 ): Promise<T> {
   try {

@@ -35,7 +35,7 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
     packages: ['@huggingface/tokenizers', 'node:fs', 'node:fs/promises', 'node:path', 'node:vm'],
   },
   capture: {
-    owns: 'plan, run, pick positions, intervene',
+    owns: 'plan, run, pick positions, intervene, look through lenses',
     layers: ['core', 'onnx', 'model'],
     packages: [],
   },

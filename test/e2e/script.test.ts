@@ -55,6 +55,28 @@ describe('the script under probes/', () => {
   );
 });
 
+describe('the script that looks through lenses', () => {
+  it(
+    'finds the move towards the gem at the last block and not in the embedding, and parts that add up to it',
+    async () => {
+      const { exitCode, stdout, stderr } = await tsx(path.join(ROOT, 'probes/look-through-lenses.script.ts'));
+      expect([exitCode, stderr]).toEqual([0, '']);
+      const margins = [...stdout.matchAll(/^after (\S+) +(-?[\d.]+)$/gm)].map(([, , margin]) =>
+        Number(margin),
+      );
+      expect(margins).toHaveLength(3);
+      expect(Math.abs(margins[0]!)).toBeLessThan(margins[2]! / 5);
+      // The agent was trained towards the gem, and takes its move with a margin that leaves no doubt.
+      expect(margins[2]).toBeGreaterThan(2);
+      expect(stdout.match(/^said by /gm)).toHaveLength(5);
+      expect(
+        stdout.match(/^block \d head \d looks most at position \d \([\d.]+\)$/gm)!.length,
+      ).toBeGreaterThan(4);
+    },
+    4 * MINUTES,
+  );
+});
+
 describe("a script in somebody's own folder", () => {
   it(
     'opens a model, captures, fits three kinds of probe on one side and scores them on the other',

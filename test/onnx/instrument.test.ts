@@ -259,3 +259,59 @@ describe('weights by reference', () => {
 it('every refusal is a MesascopeError', () => {
   expect(() => instrument(index, { outputs: [{ value: '', pick: 'all' }] })).toThrow(MesascopeError);
 });
+
+describe('a given value', () => {
+  it('takes the place of what computes it: the rest of the model runs from there, and nothing before', async () => {
+    const model = instrument(index, {
+      outputs: [{ value: 'logits', pick: 'all' }],
+      given: ['r1'],
+      keepModelOutputs: false,
+    });
+    const nodes = decodeModel(model.bytes).graph.node.flatMap(({ output }) => output ?? []);
+    expect(nodes).toContain('n1');
+    expect(nodes).not.toContain('n0');
+    const feeds = { ids: IDS, [model.given.get('r1')!]: plain.r1! };
+    expect((await run(model.bytes, feeds)).logits).toEqual(plain.logits);
+    const other = float32(
+      plain.r1!.dims,
+      floats(plain.r1).map((x) => 2 * x),
+    );
+    expect((await run(model.bytes, { ...feeds, [model.given.get('r1')!]: other })).logits).not.toEqual(
+      plain.logits,
+    );
+  });
+
+  it('has no input where nothing that is asked for depends on it', () => {
+    const model = instrument(index, {
+      outputs: [{ value: 'r1', pick: 'all' }],
+      given: ['r2'],
+      keepModelOutputs: false,
+    });
+    expect(model.given.size).toBe(0);
+  });
+
+  it('of 16 bits is fed as float32', async () => {
+    const half = instrument(indexModel(castModel('float16')), {
+      outputs: [{ value: 'y', pick: 'all' }],
+      given: ['hidden'],
+      keepModelOutputs: false,
+    });
+    const x = float32([1, 1, 4], Float32Array.of(0.5, 1, 1 / 3, -2));
+    const { y } = await run(half.bytes, { x, [half.given.get('hidden')!]: x });
+    expect([...floats(y)]).toEqual([0.5, 1, Math.fround(0.333251953125), -2]);
+  });
+
+  it('must be a computed one, and leaves no room for the model’s own outputs', () => {
+    const asked = { outputs: [{ value: 'logits', pick: 'all' as const }] };
+    const attempt = (request: Parameters<typeof instrument>[1]): unknown => {
+      try {
+        return instrument(index, request);
+      } catch (error) {
+        return (error as MesascopeError).code;
+      }
+    };
+    expect(attempt({ ...asked, given: ['ids'], keepModelOutputs: false })).toBe('VALUE_NOT_EDITABLE');
+    expect(attempt({ ...asked, given: ['r9'], keepModelOutputs: false })).toBe('VALUE_UNKNOWN');
+    expect(attempt({ ...asked, given: ['r1'] })).toBe('BAD_SETTING');
+  });
+});

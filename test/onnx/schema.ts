@@ -72,6 +72,7 @@ export type PlainModel = {
     input: { name: string }[];
     output: { name: string }[];
   };
+  metadata_props?: { key: string; value: string }[];
 };
 
 /** The file as plain objects: 64-bit integers as strings, bytes as Uint8Array, absent fields absent. */

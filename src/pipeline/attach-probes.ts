@@ -1,0 +1,250 @@
+/** @file pipeline: writes a model whose further outputs are the scores of saved probes, checked before it has its name. */
+import { realpathSync, statSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { randomInputs } from '../capture/verify-inputs.ts';
+import type { ModelInput } from '../core/data-set.ts';
+import { MesascopeError, throwIfAborted } from '../core/errors.ts';
+import type { RunControl } from '../core/progress.ts';
+import { batchByLength } from '../model/batches.ts';
+import { encode } from '../model/encode.ts';
+import { type Model, openModel } from '../model/open-model.ts';
+import { readStructure } from '../model/read-structure.ts';
+import { attachScores } from '../onnx/attach-scores.ts';
+import type { ModelIndex } from '../onnx/contract.ts';
+import { indexModel } from '../onnx/index-model.ts';
+import { externalDataPath } from '../runtime/session.ts';
+import { writeFault } from '../store/write-fault.ts';
+import {
+  type CheckRows,
+  fileOutputs,
+  hiddenValues,
+  largestScoreDifference,
+  mustBeSameOutputs,
+  rowsRead,
+} from './attach-check.ts';
+import {
+  type MonitorOutput,
+  type MonitorPositions,
+  type PlannedMonitor,
+  planMonitor,
+} from './attach-requests.ts';
+import { loadProbe } from './probe-files.ts';
+import { piecesLength, writePieces } from './write-pieces.ts';
+
+export type { MonitorOutput, MonitorPositions } from './attach-requests.ts';
+
+export type AttachRequest = {
+  /** Path of an ONNX file. */
+  readonly model: string;
+  /** Files that `saveProbe` wrote; each becomes the output `mesascope.NAME`. */
+  readonly probes: readonly { readonly name: string; readonly file: string }[];
+  /** Path of the new file; an earlier one is replaced in one step, once the new one has passed its check. */
+  readonly out: string;
+  /** Default `all`. */
+  readonly positions?: MonitorPositions;
+  /** `inline` (default): the weights are copied. `reference`: they stay in the model's file, beside which the new one must stay. */
+  readonly weights?: 'inline' | 'reference';
+  /** Take probes of another model of the same width (default false). */
+  readonly otherModel?: boolean;
+  /** Inputs of the check, the first sixteen; random ones that the model accepts by default. */
+  readonly inputs?: readonly ModelInput[];
+  /** The data set's `inputs`, when inputs are given. */
+  readonly mapping?: Readonly<Record<string, string>>;
+};
+
+export type Attached = {
+  readonly outputs: readonly MonitorOutput[];
+  readonly bytes: number;
+  /** Files that the new one needs beside it, without folder. */
+  readonly needs: readonly string[];
+  readonly check: {
+    readonly inputs: number;
+    /** Outputs of the model that came out bit for bit as before. */
+    readonly sameOutputs: readonly string[];
+    /** Largest difference between an attached score and the probe's own, computed in 64 bits. */
+    readonly largestScoreDifference: number;
+  };
+};
+
+const MOST_INPUTS = 16;
+/** Protobuf parsers refuse longer messages (protobuf, "Proto Limits": 2 GiB). */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
+
+/**
+ * Writes `out`: the model with the scores of the probes as further outputs, every byte of its nodes and weights as it was. Before the file
+ * gets its name it is run on a few inputs beside the model: outputs must keep their bits (at optimisation level `disabled`) and
+ * scores must be the probe's.
+ *
+ * Throws `MODEL_NOT_FOUND`, `MODEL_CORRUPT`, `MODEL_UNSUPPORTED` (opset, longer than 2 GiB), `PROBE_FILE_INVALID`, `PROBE_MISMATCH`,
+ * `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`, `BAD_SETTING` (names, places), `POSITION_RANGE`, `INPUT_UNKNOWN`, `MONITOR_DIFFERS`,
+ * `SESSION_FAILED`, `RUN_FAILED`, `DISK_FULL`, `NOT_WRITABLE`, `ABORTED`.
+ */
+export async function attachProbes(request: AttachRequest, control: RunControl = {}): Promise<Attached> {
+  const { out, positions = 'all', otherModel = false } = request;
+  if (request.probes.length === 0) throw new MesascopeError('BAD_SETTING', 'no probe is given to attach');
+  const saved = [];
+  for (const { name, file } of request.probes) saved.push({ name, file, saved: await loadProbe(file) });
+  const model = await openModel(request.model);
+  try {
+    const monitors = saved.map((probe) => planMonitor(model, probe, { positions, otherModel }));
+    const index = indexModel(readStructure(request.model, statSync(request.model).size));
+    const needs = neededFiles(request, index);
+    mustBePlaced(request, needs);
+    const pieces = attachScores(
+      index,
+      monitors.map((monitor) => monitor.request),
+      request.weights === 'reference'
+        ? { kind: 'reference', modelFile: path.basename(request.model) }
+        : { kind: 'inline' },
+    );
+    const bytes = piecesLength(pieces);
+    if (bytes > MAX_FILE_BYTES) {
+      throw new MesascopeError('MODEL_UNSUPPORTED', 'the model with its probes is longer than 2 GiB', {
+        facts: { bytes, limit: MAX_FILE_BYTES },
+        remedy: 'Leave its weights where they are: `--reference`.',
+      });
+    }
+    const rows = checkRows(model, request, monitors);
+    const before = await runsBefore(model, request.model, { monitors, rows });
+    await makeFolder(out);
+    const temporary = `${out}.${process.pid}.tmp`;
+    try {
+      await writePieces(temporary, pieces, { original: request.model, signal: control.signal });
+      throwIfAborted(control.signal);
+      const attached = await fileOutputs(temporary, rows);
+      mustBeSameOutputs(before.outputs, attached);
+      const differences = monitors.map((monitor) =>
+        largestScoreDifference(monitor.request, before.hidden, attached),
+      );
+      throwIfAborted(control.signal);
+      await rename(temporary, out).catch((cause: unknown) => {
+        throw writeFault(cause, out);
+      });
+      return {
+        outputs: monitors.map(({ output }) => output),
+        bytes,
+        needs,
+        check: {
+          inputs: rows.batches.reduce((sum, batch) => sum + batch.length, 0),
+          sameOutputs: [...(before.outputs[0]?.keys() ?? [])],
+          largestScoreDifference: Math.max(...differences),
+        },
+      };
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  } finally {
+    await model.close();
+  }
+}
+
+/** Names of the weight files, relative to the new file's folder, the model's own among them where it is referred to. */
+function neededFiles({ model, weights }: AttachRequest, index: ModelIndex): string[] {
+  const needed = new Set<string>();
+  for (const { data } of index.initializers.values()) {
+    if (data.kind === 'external') needed.add(data.location);
+  }
+  if (weights === 'reference') needed.add(path.basename(model));
+  return [...needed].sort();
+}
+
+/** Throws `BAD_SETTING` where the new file would lie away from the weights that it needs, or replace what it is made from. */
+function mustBePlaced({ model, probes, out }: AttachRequest, needs: readonly string[]): void {
+  const folder = (file: string): string => {
+    const absolute = path.resolve(path.dirname(file));
+    return statSync(absolute, { throwIfNoEntry: false }) === undefined ? absolute : realpathSync(absolute);
+  };
+  if (needs.length > 0 && folder(out) !== folder(model)) {
+    throw new MesascopeError(
+      'BAD_SETTING',
+      `the new file needs ${needs.join(', ')} beside it, and ${out} is in another folder than the model`,
+      {
+        facts: { needs, out },
+        remedy: `Write it beside the model, e.g. ${path.join(path.dirname(model), path.basename(out))}.`,
+      },
+    );
+  }
+  const weightFiles = needs.map((name) => externalDataPath(model, name));
+  for (const file of [model, ...weightFiles, ...probes.map((probe) => probe.file)]) {
+    if (!isSameFile(file, out)) continue;
+    throw new MesascopeError('BAD_SETTING', `${out} is one of the files that the new one is made from`, {
+      facts: { out },
+      remedy: 'Choose another name for the new file.',
+    });
+  }
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [first, second] = [a, b].map((file) => statSync(file, { throwIfNoEntry: false }));
+  if (first === undefined || second === undefined) return path.resolve(a) === path.resolve(b);
+  return first.dev === second.dev && first.ino === second.ino;
+}
+
+/** Inputs of the check in batches of one shape, those long enough for every position that is picked. */
+function checkRows(
+  model: Model,
+  { inputs, mapping = {} }: AttachRequest,
+  monitors: readonly PlannedMonitor[],
+): CheckRows {
+  const encoded = encode(model, (inputs ?? madeInputs(model)).slice(0, MOST_INPUTS), mapping);
+  const all = batchByLength(encoded, { maxRows: MOST_INPUTS, maxTokens: Number.MAX_SAFE_INTEGER }).batches;
+  const picked = monitors.flatMap(({ request: { positions } }) =>
+    typeof positions === 'number' ? [positions] : [],
+  );
+  const batches = all.filter((batch) => {
+    const length = encoded.lengths[batch[0]!]!;
+    return picked.every((position) => position < length && position >= -length);
+  });
+  if (batches.length === 0) {
+    throw new MesascopeError(
+      'POSITION_RANGE',
+      `no input of the check has the position ${picked.join(', ')}`,
+      {
+        facts: { positions: picked },
+        remedy: 'Give a data file whose rows have it: `--data`.',
+      },
+    );
+  }
+  return { encoded, batches };
+}
+
+/** Random inputs; a graph that says too little about its own needs data. */
+function madeInputs(model: Model): ModelInput[] {
+  try {
+    return randomInputs(model, 0);
+  } catch (cause) {
+    if (!(cause instanceof MesascopeError)) throw cause;
+    const { code, message, facts } = cause;
+    throw new MesascopeError(code, message, {
+      facts,
+      remedy: 'Give a data file with inputs to check on: `--data`.',
+      cause,
+    });
+  }
+}
+
+/** What the model gives without the probes. Its sessions are closed afterwards: one large model at a time is enough. */
+async function runsBefore(
+  model: Model,
+  file: string,
+  { monitors, rows }: { readonly monitors: readonly PlannedMonitor[]; readonly rows: CheckRows },
+): Promise<{
+  readonly hidden: Awaited<ReturnType<typeof hiddenValues>>;
+  readonly outputs: Awaited<ReturnType<typeof fileOutputs>>;
+}> {
+  const values = monitors.map(({ request }) => request.value);
+  const hidden = await hiddenValues(model, values, rows);
+  await model.close();
+  // Before anything is written: a value that is not what the probe reads makes a graph that cannot run.
+  for (const { request } of monitors) {
+    for (const batch of hidden) rowsRead(request, batch.get(request.value)!);
+  }
+  return { hidden, outputs: await fileOutputs(file, rows) };
+}
+
+async function makeFolder(out: string): Promise<void> {
+  await mkdir(path.dirname(out), { recursive: true }).catch((cause: unknown) => {
+    throw writeFault(cause, out);
+  });
+}
