@@ -13,6 +13,7 @@ import { readStructure } from '../model/read-structure.ts';
 import { attachScores } from '../onnx/attach-scores.ts';
 import type { ModelIndex } from '../onnx/contract.ts';
 import { indexModel } from '../onnx/index-model.ts';
+import { outerValues } from '../onnx/value-names.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { writeFault } from '../store/write-fault.ts';
 import {
@@ -89,6 +90,7 @@ export async function attachProbes(request: AttachRequest, control: RunControl =
   try {
     const monitors = saved.map((probe) => planMonitor(model, probe, { positions, otherModel }));
     const index = indexModel(readStructure(request.model, statSync(request.model).size));
+    mustLieInFile(model, index, monitors);
     const needs = neededFiles(request, index);
     mustBePlaced(request, needs);
     const pieces = attachScores(
@@ -136,6 +138,26 @@ export async function attachProbes(request: AttachRequest, control: RunControl =
     }
   } finally {
     await model.close();
+  }
+}
+
+/** Throws `HOOK_UNAVAILABLE` for a hook that is a value of the graph as it is run, and no value of the file. */
+function mustLieInFile(model: Model, index: ModelIndex, monitors: readonly PlannedMonitor[]): void {
+  if (model.changes.length === 0) return;
+  const values = outerValues(index);
+  for (const { request, output } of monitors) {
+    if (values.has(request.value)) continue;
+    const others = model.hooks.hooks.flatMap((hook) =>
+      hook.state === 'available' && values.has(hook.value) ? [hook.name] : [],
+    );
+    throw new MesascopeError(
+      'HOOK_UNAVAILABLE',
+      `the file itself holds no value for ${output.hook}: it is read here because ${model.changes.join('; ')}`,
+      {
+        facts: { hook: output.hook, changes: model.changes },
+        remedy: `Fit the probe at a hook that the file holds: ${others.join(', ')}.`,
+      },
+    );
   }
 }
 
