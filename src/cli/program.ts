@@ -102,6 +102,31 @@ Results go to stdout, progress and errors to stderr.`,
         }),
     );
 
+  add(
+    'compare <model> <other>',
+    'two files of one model: how far activations lie apart, and whether probes carry over',
+    ['compare model.onnx model_int8.onnx', 'compare model.onnx model_int8.onnx --data examples.jsonl'],
+  )
+    .option('--data <file>', 'inputs and goals of a data file (default: random inputs, no probes)')
+    .option(
+      '--hooks <pattern>',
+      'hook points (default: the stream after each block, the last norm, the logits)',
+    )
+    .option('--positions <list>', 'positions, negative from the end (default: the read-out)')
+    .option('--seed <number>', 'seed of random inputs and of the split', wholeNumber)
+    .action(
+      (
+        first: string,
+        second: string,
+        options: Json & { data?: string; hooks?: string; positions?: string; seed?: number },
+      ) =>
+        launch(options, async (context) => {
+          const { compareCommand } = await import('./command-compare.ts');
+          const { data, hooks, positions, seed } = options;
+          return compareCommand({ first, second, data, hooks, positions, seed }, context);
+        }),
+    );
+
   add('attach <model> <probes...>', 'a model file with the scores of saved probes as further outputs', [
     'attach model.onnx probes/goal.safetensors --out monitored.onnx',
     'attach model.onnx early=probes/layer-2.safetensors late=probes/layer-9.safetensors --out monitored.onnx --json',
