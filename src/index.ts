@@ -35,6 +35,7 @@ export { smallestContrast, smallestEquivalenceMargin, smallestMeanEffect } from 
 export type { Claim, Headline, RungId, RungResult, Statistic, Verdict } from './evidence/rung.ts';
 export { type Linalg, openLinalg } from './linalg/linalg.ts';
 export { pca } from './linalg/pca.ts';
+export { choiceColumns } from './model/choice-tokens.ts';
 export { type Model, openModel } from './model/open-model.ts';
 export { findHookPoints } from './onnx/hooks-find.ts';
 export { hookNamed, matchHooks } from './onnx/hooks-names.ts';
