@@ -7,7 +7,7 @@ import type { ModelInput } from '../../src/core/data-set.ts';
 import { type Matrix, takeRows } from '../../src/core/matrix.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
-import { codeOf, exportPath } from '../capture/small-models.ts';
+import { CACHED, cachedPath, codeOf, exportPath } from '../capture/small-models.ts';
 import { readSafetensors, type StoredTensor } from '../store/read-safetensors.ts';
 
 const NEW = 7;
@@ -19,15 +19,15 @@ function farthest(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a, (value, i) => Math.abs(value - b[i]!)).reduce((most, each) => Math.max(most, each), 0);
 }
 
-describe.each(['gpt2-cached', 'llama-cached'])('%s', (name) => {
+describe.each(CACHED)('%s', (name) => {
   let model: Model;
   let recorded: ReadonlyMap<string, StoredTensor>;
   const prompts: ModelInput[] = [];
   const ints = (key: string): number[] => Array.from(recorded.get(key)!.data as BigInt64Array, Number);
   const floats = (key: string): Float32Array => recorded.get(key)!.data as Float32Array;
   beforeAll(async () => {
-    model = await openModel(exportPath(name));
-    recorded = readSafetensors(exportPath(name).replace('.onnx', '.safetensors')).tensors;
+    model = await openModel(cachedPath(name));
+    recorded = readSafetensors(cachedPath(name).replace('.onnx', '.safetensors')).tensors;
     prompts.push(...[0, 1, 2].map((row) => tokens(...ints(`row${row}.input`))));
   });
   afterAll(() => model.close());
