@@ -61,7 +61,7 @@ export type Decoding = {
  * stay steered, which is what running the whole row anew with the same steering gives.
  *
  * Throws `MODEL_UNSUPPORTED` (no logits per position over the vocabulary), `INPUT_INVALID`, `INPUT_UNKNOWN`, `HOOK_UNKNOWN`,
- * `HOOK_UNAVAILABLE`, `MATRIX_SHAPE` and `BAD_SETTING` (steering).
+ * `HOOK_UNAVAILABLE`, `BAD_SETTING` (steering).
  */
 export function openDecoding(model: Model, setup: DecodingSetup = {}): Decoding {
   const job = plannedDecoding(model, setup);

@@ -31,8 +31,8 @@ export type PlannedSteering = {
 };
 
 /**
- * Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE` (also for a hook without positions, or divided into heads), `MATRIX_SHAPE` for a vector of another width,
- * `BAD_SETTING` for one that is not finite, or a dose that is not.
+ * Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE` (also for a hook without positions, or divided into heads), `BAD_SETTING` for a vector of
+ * another width or with a number that is not finite, or such a dose.
  */
 export function plannedSteering(model: Model, steering: Steering): PlannedSteering {
   const { hook, vector, dose, positions = 'all' } = steering;
@@ -45,7 +45,7 @@ export function plannedSteering(model: Model, steering: Steering): PlannedSteeri
   const { width } = hookNamed(model.hooks, hook);
   if (width !== undefined && width !== vector.length) {
     throw new MesascopeError(
-      'MATRIX_SHAPE',
+      'BAD_SETTING',
       `the vector that steers ${hook} has ${vector.length} numbers, the hook has ${width}`,
       { facts: { hook, vector: vector.length, width } },
     );

@@ -38,6 +38,8 @@ export type TextTokenizer = {
   encode(texts: readonly string[]): TokenizedText[];
   /** The same without the special tokens of the post-processor. */
   encodePlain(texts: readonly string[]): TokenizedText[];
+  /** What the vocabulary spells for an id; the id itself in angle brackets where it has none. */
+  pieceOf(id: number): string;
   /** The text that ids stand for, special tokens spelled out. Throws `TOKENIZER_INVALID`. */
   decode(ids: readonly number[]): string;
 };
@@ -111,6 +113,7 @@ export function openTokenizer(
     spelling: spellingOf(description.value, model),
     encode: (texts) => encodeAll(tokenizer, place, { texts, framed: true }),
     encodePlain: (texts) => encodeAll(tokenizer, place, { texts, framed: false }),
+    pieceOf: (id) => String(tokenizer.id_to_token(id) ?? `<${id}>`),
     decode: (ids) =>
       ids.length === 0
         ? ''

@@ -202,7 +202,7 @@ describe.each(CACHED)('%s', (name) => {
     expect(await steered({})).toBe('resolved');
     expect(await steered({ hook: 'nowhere' })).toBe('HOOK_UNKNOWN');
     expect(await steered({ hook: 'blocks.0.q' })).toBe('HOOK_UNAVAILABLE');
-    expect(await steered({ vector: [1] })).toBe('MATRIX_SHAPE');
+    expect(await steered({ vector: [1] })).toBe('BAD_SETTING');
     expect(await steered({ dose: Number.NaN })).toBe('BAD_SETTING');
     expect(await refused({ hooks: ['blocks.0.pattern'] })).toBe('HOOK_UNAVAILABLE');
     const [one] = await generate(model, { prompts: [tokens(1)], maxNewTokens: 1 });
