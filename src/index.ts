@@ -6,6 +6,7 @@ export { type RollOut, rollOut } from './behavior/roll-out.ts';
 export type { Sampling } from './behavior/sampling.ts';
 export { type BenchmarkCase, defineFamily, type Family, type FamilySpec } from './benchmark/family.ts';
 export { type Interventions, openInterventions } from './capture/interventions.ts';
+export { measurePadding, type PaddingCheck } from './capture/padding.ts';
 export { type ForwardRequest, type ForwardResult, runForward } from './capture/run-forward.ts';
 export { scoreCandidates } from './capture/score-candidates.ts';
 export type { Steering } from './capture/steering.ts';
