@@ -205,6 +205,7 @@ function dataCard(request: AssembleRequest): DataCard {
     inputKind: dataSet.inputKind,
     readout: dataSet.readout,
     choices: columns.choices,
+    ...(dataSet.candidates === undefined ? {} : { candidates: dataSet.candidates }),
     goals: GOAL_ROLES.flatMap((role) => {
       const goal = dataSet.goals[role];
       if (goal === undefined) return [];
