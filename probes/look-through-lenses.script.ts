@@ -18,7 +18,7 @@ const request = {
   inputs: examples.map(({ input }) => input),
   mapping: data.inputs,
   readout: data.readout,
-  choices: Object.values(data.choices),
+  choices: choiceColumns(data),
 };
 
 /** Mean over the boards of the gem's move less the halo's. */

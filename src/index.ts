@@ -1,13 +1,18 @@
 /** @file index: the door for scripts: the stages of an audit and their parts as functions; folders of runs and serving pages are the command line's. */
 
 export type { Environment, ReachedGoal } from './behavior/environment.ts';
+export { type GenerateRequest, type Generation, generate, promptsWithAnswers } from './behavior/generate.ts';
 export { type RollOut, rollOut } from './behavior/roll-out.ts';
+export type { Sampling } from './behavior/sampling.ts';
 export { type BenchmarkCase, defineFamily, type Family, type FamilySpec } from './benchmark/family.ts';
 export { type AttentionPatterns, attentionPatterns, type HeadPattern } from './capture/attention-patterns.ts';
 export { type Interventions, openInterventions } from './capture/interventions.ts';
 export { type LogitLens, logitLens } from './capture/lens-logit.ts';
 export { attributeLogits, type LogitAttribution, type LogitShare } from './capture/logit-attribution.ts';
+export { measurePadding, type PaddingCheck } from './capture/padding.ts';
 export { type ForwardRequest, type ForwardResult, runForward } from './capture/run-forward.ts';
+export { scoreCandidates } from './capture/score-candidates.ts';
+export type { Steering } from './capture/steering.ts';
 export { twinOf } from './capture/twin-of.ts';
 export { verifyModel } from './capture/verify-model.ts';
 export type {
@@ -38,7 +43,10 @@ export { smallestContrast, smallestEquivalenceMargin, smallestMeanEffect } from 
 export type { Claim, Headline, RungId, RungResult, Statistic, Verdict } from './evidence/rung.ts';
 export { type Linalg, openLinalg } from './linalg/linalg.ts';
 export { pca } from './linalg/pca.ts';
+export { choiceColumns } from './model/choice-tokens.ts';
 export { type Model, openModel } from './model/open-model.ts';
+export { positionsOfSpan, responseMask, spanRequest } from './model/text-positions.ts';
+export { tokenizedData } from './model/tokenize.ts';
 export { findHookPoints } from './onnx/hooks-find.ts';
 export { hookNamed, matchHooks } from './onnx/hooks-names.ts';
 export { indexModel } from './onnx/index-model.ts';
@@ -61,6 +69,7 @@ export { type Plan, planExperiment } from './pipeline/plan-experiment.ts';
 export { type Prepared, prepareExperiment } from './pipeline/prepare-experiment.ts';
 export { loadProbe, saveProbe } from './pipeline/probe-files.ts';
 export { runExperiment } from './pipeline/run-experiment.ts';
+export { scoreAnswer } from './pipeline/score-answers.ts';
 export { fitContrastPairs } from './probe/contrast-pairs.ts';
 export { fitContrastSearch } from './probe/contrast-search.ts';
 export { fitEnsemble, scoreEnsemble } from './probe/ensemble.ts';
@@ -72,6 +81,7 @@ export { fitLogisticPath } from './probe/logistic-path.ts';
 export { fitMassMean } from './probe/mass-mean.ts';
 export { fitMlp, type MlpProbe, scoreMlp } from './probe/mlp.ts';
 export { joinPairs, type PairedRows, pairDifferences } from './probe/pairs.ts';
+export { probeDirection } from './probe/probe-direction.ts';
 export { type ProbeOrigin, predictSaved, type SavedProbe, scoreSaved } from './probe/probe-file.ts';
 export { fitRegression } from './probe/regression.ts';
 export { fitRidge } from './probe/ridge.ts';

@@ -6,7 +6,8 @@ import type { EditInputs } from '../onnx/contract.ts';
 
 /** A run whose shapes have been held against its setup. */
 export type CheckedRun = {
-  readonly encoded: Encoded;
+  /** One per pass. */
+  readonly encodings: readonly Encoded[];
   readonly inputRows: Int32Array;
   /** At least one; negative counts from the end of the row. */
   readonly positions: readonly number[];

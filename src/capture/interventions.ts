@@ -11,9 +11,18 @@ import { streamOf } from '../model/sequences.ts';
 import type { OpenSession, SessionPlan } from '../model/session-pool.ts';
 import type { EditKind, StreamName } from '../onnx/contract.ts';
 import { hookNamed } from '../onnx/hooks-names.ts';
+import {
+  addCandidateScores,
+  type CandidateGroup,
+  type Candidates,
+  candidateGroups,
+  extendedInputs,
+  mustTakeCandidates,
+} from './candidates.ts';
 import { positionFeed, positionIn, siteOf, splitWidth } from './capture-sites.ts';
 import { choiceOutput, copyChoices } from './choice-logits.ts';
 import { addEditFeeds, type CheckedRun } from './edit-feeds.ts';
+import { copyVectors } from './picked-vectors.ts';
 
 export type InterventionSetup = {
   /** The data set's `inputs`: our field to the model's input name. */
@@ -22,8 +31,13 @@ export type InterventionSetup = {
   readonly edits: readonly { readonly hook: string; readonly kind: EditKind }[];
   /** Position at which the choices' logits are read, if the output has a position axis. */
   readonly readout: number;
-  /** Indices on the last axis of the first output; at least one. */
+  /** Indices on the last axis of the first output; at least one, unless there are candidates. */
   readonly choices: readonly number[];
+  /**
+   * In place of `choices`: tokens that follow the end of a row, one pass per set that differs in the last token alone. `run` then gives
+   * their scores. Edits apply at positions of the row itself.
+   */
+  readonly candidates?: Candidates;
   /** Hooks whose values at the edited position are read in the same run, after the edits; `observe` then shows them. */
   readonly observe?: readonly string[];
   /** Default `all`; `basic` and `disabled` give the bits of the model without edits where nothing changes. */
@@ -48,7 +62,7 @@ export type InterventionRun = {
 
 export type Interventions = {
   /**
-   * Logits of the choices, [run rows, choices]. Throws what `encode` throws, `MATRIX_SHAPE`, `POSITION_RANGE`,
+   * Logits of the choices (scores of the candidates), [run rows, choices]. Throws what `encode` throws, `MATRIX_SHAPE`, `POSITION_RANGE`,
    * `CHOICE_RANGE`, `RUN_FAILED`, `ABORTED`.
    */
   run(request: InterventionRun, control?: RunControl): Promise<Matrix>;
@@ -61,7 +75,7 @@ export type Interventions = {
 export type ObservedRun = {
   /** [run rows, choices]. */
   readonly choiceLogits: Matrix;
-  /** Probability of all choices together among everything the model could say, per run row, 0 to 1. */
+  /** Probability of all choices (or candidates) together among everything the model could say, per run row, 0 to 1. */
   readonly choiceMass: Float64Array;
   /** One per hook of `setup.observe`: its value at the edited position, [run rows, width]. */
   readonly hidden: readonly Matrix[];
@@ -78,20 +92,24 @@ const STAGE = 'interventions';
  * Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`, `BAD_SETTING` (no edits or no choices), `VALUE_NOT_EDITABLE`, `MODEL_UNSUPPORTED`.
  */
 export async function openInterventions(model: Model, setup: InterventionSetup): Promise<Interventions> {
-  if (setup.edits.length === 0 || setup.choices.length === 0) {
+  const wanted = setup.candidates?.tokens ?? setup.choices;
+  if (setup.edits.length === 0 || wanted.length === 0) {
     throw new MesascopeError('BAD_SETTING', 'an intervention needs at least one edit and one choice');
   }
   const job = plannedEdits(model, setup);
   // Opened here, so that a graph that cannot be edited is refused before anything is computed.
   await model.sessions.use(job.key, job.plan, async () => undefined);
   // Scripts run many edits over one list of inputs; encoding it each time would cost more than a small model's run.
-  const encodings = new WeakMap<readonly ModelInput[], Encoded>();
+  const encodings = new WeakMap<readonly ModelInput[], readonly Encoded[]>();
   let open = true;
   const observe = async (request: InterventionRun, control: RunControl): Promise<ObservedRun> => {
     if (!open) throw new MesascopeError('INTERNAL', 'closed interventions were run');
     let encoded = encodings.get(request.inputs);
     if (encoded === undefined) {
-      encoded = encode(model, request.inputs, setup.mapping);
+      encoded = job.groups.map((group) => {
+        const inputs = group === undefined ? request.inputs : extendedInputs(request.inputs, group);
+        return encode(model, inputs, setup.mapping);
+      });
       encodings.set(request.inputs, encoded);
     }
     const checked = checkedRun(job, request, encoded);
@@ -123,6 +141,8 @@ type PlannedEdits = {
   readonly plan: SessionPlan;
   readonly layouts: readonly EditLayout[];
   readonly outputValue: string;
+  /** One pass each; the only one of a run without candidates is undefined. */
+  readonly groups: readonly (CandidateGroup | undefined)[];
   /** Values of the observed hooks, and their widths where the graph tells. */
   readonly observed: readonly { readonly value: string; readonly hook: string }[];
 };
@@ -130,6 +150,8 @@ type PlannedEdits = {
 function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
   const sites = setup.edits.map(({ hook }) => siteOf(model, hook));
   const output = choiceOutput(model);
+  const { candidates } = setup;
+  if (candidates !== undefined) mustTakeCandidates(model.name, output, setup.readout);
   const edits = setup.edits.map(({ kind }, i) => ({ value: sites[i]!.value, kind, id: `edit-${i}` }));
   const observed = (setup.observe ?? []).map((hook) => observedHook(model, hook));
   const request = {
@@ -158,6 +180,7 @@ function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
       return { positions: site.positions, width, split, stream: streamOf(site.hook) };
     }),
     outputValue: output.value,
+    groups: candidates === undefined ? [undefined] : candidateGroups(candidates),
     observed,
   };
 }
@@ -173,8 +196,9 @@ function observedHook(model: Model, hook: string): { readonly value: string; rea
   return { value: site.value, hook };
 }
 
-function checkedRun(job: PlannedEdits, request: InterventionRun, encoded: Encoded): CheckedRun {
+function checkedRun(job: PlannedEdits, request: InterventionRun, encodings: readonly Encoded[]): CheckedRun {
   const { setup } = job;
+  const encoded = encodings[0]!;
   const inputRows = Int32Array.from(
     request.inputRows ?? Int32Array.from({ length: encoded.rows }, (_, i) => i),
   );
@@ -212,7 +236,7 @@ function checkedRun(job: PlannedEdits, request: InterventionRun, encoded: Encode
     }
   }
   return {
-    encoded,
+    encodings,
     inputRows,
     positions: typeof request.position === 'number' ? [request.position] : request.position,
     values: request.values,
@@ -229,52 +253,73 @@ async function runAll(work: {
   readonly control: RunControl;
 }): Promise<ObservedRun> {
   const { job, checked, session, control } = work;
-  const { encoded, inputRows, positions: asked } = checked;
-  const { choices, readout } = job.setup;
+  const { inputRows, positions: asked } = checked;
+  const { choices, candidates, readout } = job.setup;
   const graph = session.instrumented[0]!;
   const names = [job.outputValue, ...job.observed.map(({ value }) => value)];
   const fetch = names.map((name) => graph.outputNames.get(name)!);
-  const result = matrix(inputRows.length, choices.length);
+  const result = matrix(inputRows.length, candidates?.tokens.length ?? choices.length);
   const mass = new Float64Array(inputRows.length);
   const hidden: Matrix[] = [];
-  const { batches } = batchByLength(encoded, { maxRows: MAX_ROWS, maxTokens: checked.maxTokens }, inputRows);
+  const total = inputRows.length * job.groups.length;
   let done = 0;
-  control.onProgress?.({ kind: 'stage-start', stage: STAGE, unit: 'rows', total: inputRows.length });
+  control.onProgress?.({ kind: 'stage-start', stage: STAGE, unit: 'rows', total });
   const started = performance.now();
-  for (const batch of batches) {
-    throwIfAborted(control.signal);
-    const fed = fedRows(encoded, batch, inputRows);
-    const example = fed[0]!;
-    const main = encoded.positionsIn('main')[example]!;
-    const feeds: Record<string, TensorValue> = encoded.feeds(fed);
-    for (const [i, edit] of graph.edits.entries()) {
-      const { positions, split, stream } = job.layouts[i]!;
-      const length = encoded.positionsIn(stream)[example]!;
-      const at = positions ? asked.map((position) => positionIn(length, position, example)) : undefined;
-      addEditFeeds(feeds, edit, { checked, batch, rows: fed.length, at, length, edit: i, split });
+  for (const [g, group] of job.groups.entries()) {
+    const encoded = checked.encodings[g]!;
+    const extra = group?.extension.length ?? 0;
+    const limits = { maxRows: MAX_ROWS, maxTokens: checked.maxTokens };
+    for (const batch of batchByLength(encoded, limits, inputRows).batches) {
+      throwIfAborted(control.signal);
+      const fed = fedRows(encoded, batch, inputRows);
+      const example = fed[0]!;
+      const main = encoded.positionsIn('main')[example]!;
+      // Positions are those of the row itself, without the candidate's tokens behind it.
+      const place = (position: number): number => positionIn(main - extra, position, example);
+      const feeds: Record<string, TensorValue> = encoded.feeds(fed);
+      for (const [i, edit] of graph.edits.entries()) {
+        const { positions, split, stream } = job.layouts[i]!;
+        const length = encoded.positionsIn(stream)[example]!;
+        const own = (position: number): number =>
+          stream === 'main' ? place(position) : positionIn(length, position, example);
+        const at = positions ? asked.map(own) : undefined;
+        addEditFeeds(feeds, edit, { checked, batch, rows: fed.length, at, length, edit: i, split });
+      }
+      // The read-out first, so that the choices are always the first vector of a row; candidates go on from it.
+      const picked: number[] = [];
+      let seen = 0;
+      if (graph.positionsInput !== undefined) {
+        for (let j = 0; j <= extra; j++) picked.push(place(readout) + j);
+        const at = job.observed.length > 0 ? place(asked.at(-1)!) : picked[0]!;
+        if (!picked.includes(at)) picked.push(at);
+        seen = picked.indexOf(at);
+        feeds[graph.positionsInput] = positionFeed(fed.length, picked);
+      }
+      const outputs = await session.session.run(feeds, fetch);
+      const logits = outputs[fetch[0]!]!;
+      const vectors = logits.dims.length === 3 ? picked.length : 1;
+      if (group === undefined || candidates === undefined)
+        copyChoices(logits, { choices, rows: batch, into: result.data, vectors, mass });
+      else
+        addCandidateScores(logits, {
+          group,
+          score: candidates.score,
+          rows: batch,
+          vectors,
+          into: result,
+          mass,
+        });
+      // What a causal model holds in the row is the same whatever follows: the first pass shows it.
+      for (const o of g === 0 ? job.observed.keys() : []) {
+        const value = outputs[fetch[o + 1]!]!;
+        hidden[o] ??= matrix(inputRows.length, value.dims.at(-1) ?? 0);
+        copyVectors(value, { rows: batch, into: hidden[o], vector: seen, vectors: picked.length });
+      }
+      done += batch.length;
+      control.onProgress?.({ kind: 'stage-progress', stage: STAGE, done, total });
+      // A run blocks the event loop; here a signal handler gets its turn.
+      await new Promise((resume) => setImmediate(resume));
     }
-    // The read-out first, so that the choices are always the first vector of a row.
-    const picked: number[] = [];
-    if (graph.positionsInput !== undefined) {
-      picked.push(positionIn(main, readout, example));
-      const at = job.observed.length > 0 ? positionIn(main, asked.at(-1)!, example) : picked[0]!;
-      if (at !== picked[0]) picked.push(at);
-      feeds[graph.positionsInput] = positionFeed(fed.length, picked);
-    }
-    const outputs = await session.session.run(feeds, fetch);
-    const logits = outputs[fetch[0]!]!;
-    const vectors = logits.dims.length === 3 ? picked.length : 1;
-    copyChoices(logits, { choices, rows: batch, into: result.data, vectors, mass });
-    for (const [o] of job.observed.entries()) {
-      const value = outputs[fetch[o + 1]!]!;
-      const width = value.dims.at(-1) ?? 0;
-      hidden[o] ??= matrix(inputRows.length, width);
-      copyVectors(value, { rows: batch, into: hidden[o], vector: picked.length - 1, vectors: picked.length });
-    }
-    done += batch.length;
-    control.onProgress?.({ kind: 'stage-progress', stage: STAGE, done, total: inputRows.length });
-    // A run blocks the event loop; here a signal handler gets its turn.
-    await new Promise((resume) => setImmediate(resume));
   }
   control.onProgress?.({ kind: 'stage-end', stage: STAGE, durationMs: performance.now() - started });
   return {
@@ -282,28 +327,4 @@ async function runAll(work: {
     choiceMass: mass,
     hidden: job.observed.map((_, o) => hidden[o] ?? matrix(0, 0)),
   };
-}
-
-/** Copies one of the `vectors` picked in each batch row of value [batch, vectors, width] to row `rows[i]` of `into`. */
-function copyVectors(
-  value: TensorValue,
-  copy: {
-    readonly rows: Int32Array;
-    readonly into: Matrix;
-    readonly vector: number;
-    readonly vectors: number;
-  },
-): void {
-  const { rows, into, vector, vectors } = copy;
-  const width = into.columns;
-  if (value.type !== 'float32' && value.type !== 'float64') {
-    throw new MesascopeError(
-      'MODEL_UNSUPPORTED',
-      `an observed hook has type ${value.type}, not a float type`,
-    );
-  }
-  for (let i = 0; i < rows.length; i++) {
-    const from = (i * vectors + vector) * width;
-    into.data.set(value.data.subarray(from, from + width), rows[i]! * width);
-  }
 }

@@ -1,6 +1,7 @@
 /** @file cli: every command's words: arguments, options, help. The work is imported only when a command is chosen. */
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { GenerateOptions } from './command-generate.ts';
 import type { CommandContext, ExitCode } from './context.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -160,6 +161,56 @@ Results go to stdout, progress and errors to stderr.`,
         }),
     );
 
+  add('generate <model>', 'what a model writes after a prompt, steered and read by saved probes if asked', [
+    "generate model.onnx --prompt 'The first thing I would do is'",
+    'generate model.onnx --tokens 1,17,4 --max-new 8 --json',
+    "generate model.onnx --prompt 'Well,' --temperature 0.8 --top-p 0.9 --samples 3 --seed 1",
+    "generate model.onnx --prompt 'Well,' --steer blocks.4.resid_post=vector.json --dose 6",
+    "generate model.onnx --prompt 'Well,' --probe goal.safetensors --steer goal.safetensors --towards left --dose 6",
+  ])
+    .option('--prompt <text>', 'a text, by the tokenizer beside the model (may be repeated)', collected)
+    .option('--tokens <ids>', 'a prompt as token ids with commas (may be repeated)', collected)
+    .option('--samples <number>', 'answers to each prompt (default: 1)', positiveNumber)
+    .option(
+      '--max-new <number>',
+      'most new tokens (default: 20, or what the model has positions for)',
+      positiveNumber,
+    )
+    .option(
+      '--temperature <number>',
+      'draw from the softmax of logits / temperature (default: the likeliest token)',
+      decimal,
+    )
+    .option('--top-k <number>', 'draw among so many likeliest tokens', positiveNumber)
+    .option('--top-p <number>', 'draw among the fewest tokens whose probabilities reach this', decimal)
+    .option('--seed <number>', 'seed of the draws (default: 0)', wholeNumber)
+    .option('--stop <ids>', "tokens that end an answer, or 'none' (default: the tokenizer's end token)")
+    .option('--no-caches', 'run the whole row anew at each step')
+    .option(
+      '--steer <vector>',
+      'HOOK=FILE.json (a list of numbers) or a saved probe (may be repeated)',
+      collected,
+    )
+    .option('--towards <class>', 'the class of a saved probe that is steered towards')
+    .option('--dose <number>', 'what steering vectors are multiplied by (default: 1)', decimal)
+    .addOption(
+      new Option(
+        '--steer-positions <which>',
+        'all, deciding (from the last prompt token on) or new (default: all)',
+      ).choices(['all', 'deciding', 'new']),
+    )
+    .option(
+      '--probe <file>',
+      'a saved probe whose scores are shown at each token (may be repeated)',
+      collected,
+    )
+    .action((model: string, options: Json & Omit<GenerateOptions, 'model'>) =>
+      launch(options, async (context) => {
+        const { generateCommand } = await import('./command-generate.ts');
+        return generateCommand({ ...options, model }, context);
+      }),
+    );
+
   add('run [experiment...]', 'experiments from capture to report; without names every probes/*.probe.ts', [
     'run',
     'run grid-proxy grid-intended',
@@ -308,6 +359,18 @@ function wholeNumber(value: string): number {
   if (!/^\d+$/.test(value) || !Number.isSafeInteger(parsed)) {
     throw new InvalidArgumentError('It must be a whole number, 0 or larger.');
   }
+  return parsed;
+}
+
+function positiveNumber(value: string): number {
+  const parsed = wholeNumber(value);
+  if (parsed < 1) throw new InvalidArgumentError('It must be a whole number, 1 or larger.');
+  return parsed;
+}
+
+function decimal(value: string): number {
+  const parsed = Number(value);
+  if (value.trim() === '' || !Number.isFinite(parsed)) throw new InvalidArgumentError('It must be a number.');
   return parsed;
 }
 

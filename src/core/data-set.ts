@@ -12,7 +12,12 @@ export type TensorInput = { readonly dims: readonly number[]; readonly data: rea
 /** One model input, before batching. */
 export type ModelInput =
   | { readonly kind: 'tokens'; readonly tokens: readonly number[] }
-  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      /** Where in `text` (UTF-16 units) a response begins; absent where prompt and response are not told apart. */
+      readonly responseFrom?: number;
+    }
   | { readonly kind: 'tensors'; readonly tensors: Readonly<Record<string, TensorInput>> };
 
 /** An input in which only one variable differs from the example it belongs to. */
@@ -66,6 +71,14 @@ export type Example = {
 
 export type GoalDescription = { readonly text: string; readonly kind: 'category' | 'number' };
 
+/**
+ * An index on the last axis of the model's first output; a text that the tokenizer beside the model turns into one, or with
+ * `candidates` into several tokens; or these tokens' ids.
+ */
+export type Choice = number | string | readonly number[];
+
+export type CandidateScore = 'sum' | 'mean';
+
 export type DataSet = {
   readonly title: string;
   readonly inputKind: ModelInput['kind'];
@@ -73,8 +86,13 @@ export type DataSet = {
   readonly inputs: Readonly<Record<string, string>>;
   /** Position that speaks for the decision; negative counts from the end of the unpadded row. */
   readonly readout: number;
-  /** Choice name to index on the last axis of the model's first output. */
-  readonly choices: Readonly<Record<string, number>>;
+  /** By name. */
+  readonly choices: Readonly<Record<string, Choice>>;
+  /**
+   * Scores choices of several tokens by the sum, or by the mean, of the log probabilities of their tokens after the read-out; absent:
+   * every choice is one index.
+   */
+  readonly candidates?: CandidateScore;
   readonly goals: Readonly<Partial<Record<GoalRole, GoalDescription>>>;
   readonly contexts: Readonly<Record<string, string>>;
   readonly examples: readonly Example[];

@@ -150,6 +150,21 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     'The tokenizer file beside the model cannot be used: it is damaged, of a kind that is not known, or takes too long.',
     'Save it again with `tokenizer.save` of the Python package tokenizers, or give `tokens` in place of `text`.',
   ),
+  SPAN_MISSING: entry(
+    3,
+    'Words whose tokens were asked for do not occur in a text.',
+    'Correct the words (upper and lower case count), or leave the example out.',
+  ),
+  SPAN_UNCLEAR: entry(
+    3,
+    'Words whose tokens were asked for share a token with what stands beside them, or their tokens cannot be told apart.',
+    'Ask for the whole of what the token covers, or name positions in place of words.',
+  ),
+  CHOICE_TOKENS: entry(
+    3,
+    'A choice that is given as text, or as a list of token ids, does not stand for the one token that a choice needs.',
+    'Write the choice as the tokenizer has it in its vocabulary (a leading blank often belongs to the token), or let `candidates` in the first line score several tokens.',
+  ),
   // capture
   POSITION_RANGE: entry(
     3,

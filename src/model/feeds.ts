@@ -3,27 +3,35 @@ import { float32ToHalf } from '../core/half.ts';
 import type { TensorValue } from '../runtime/contract.ts';
 import { cacheDims, type DescribedInput, type InputPlan, type InputType } from './input-roles.ts';
 
-/** Feeds for every input that the data need not give; `lengthOf` tells how many positions an input has. */
+/** What a step that is fed the new positions alone goes on from: how many came before, and their keys and values by input. */
+export type Past = { readonly length: number; readonly caches: ReadonlyMap<string, TensorValue> };
+
+const NO_PAST: Past = { length: 0, caches: new Map() };
+
+/** Feeds for every input that the data need not give; `lengthOf` tells how many positions an input has after those of `past` (none by default). */
 export function derivedFeeds(
   plan: InputPlan,
   batch: number,
   lengthOf: (input: DescribedInput) => number,
+  past: Past = NO_PAST,
 ): Record<string, TensorValue> {
   const feeds: Record<string, TensorValue> = {};
   for (const input of plan.derived) {
     const length = lengthOf(input);
     const grid = new Int32Array(batch * length);
     switch (input.role) {
-      case 'attention-mask':
-        feeds[input.name] = numbers(input.type, [batch, length], grid.fill(1));
+      case 'attention-mask': {
+        const total = past.length + length;
+        feeds[input.name] = numbers(input.type, [batch, total], new Int32Array(batch * total).fill(1));
         break;
+      }
       case 'token-types':
         feeds[input.name] = integers(input.type, [batch, length], grid);
         break;
       case 'positions': {
         const flat = input.shape?.length === 1;
         const size = flat ? length : grid.length;
-        for (let i = 0; i < size; i++) grid[i] = i % length;
+        for (let i = 0; i < size; i++) grid[i] = past.length + (i % length);
         feeds[input.name] = integers(input.type, flat ? [length] : [batch, length], grid.subarray(0, size));
         break;
       }
@@ -31,10 +39,12 @@ export function derivedFeeds(
         feeds[input.name] = integers(input.type, [batch, 1], new Int32Array(batch).fill(plan.decoderStart));
         break;
       case 'cache':
-        feeds[input.name] = numbers(input.type, cacheDims(input.shape, batch)!, new Int32Array(0));
+        feeds[input.name] =
+          past.caches.get(input.name) ??
+          numbers(input.type, cacheDims(input.shape, batch)!, new Int32Array(0));
         break;
       default:
-        feeds[input.name] = { type: 'bool', dims: [1], data: Uint8Array.of(0) };
+        feeds[input.name] = { type: 'bool', dims: [1], data: Uint8Array.of(past.length === 0 ? 0 : 1) };
     }
   }
   return feeds;

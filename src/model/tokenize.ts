@@ -2,6 +2,7 @@
 import { locatedAt, locatedAtHeader, samePlace } from '../core/data-place.ts';
 import type { DataSet, ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
+import { prefixWarning, resolvedChoices } from './choice-tokens.ts';
 import type { Model } from './open-model.ts';
 import type { TokenizedText } from './tokenizer.ts';
 
@@ -56,9 +57,16 @@ function encodeTexts(model: Model, inputs: readonly TextInput[]): readonly Token
   }
 }
 
-/** The data set with every text, of examples and counterfactuals alike, in tokens. Throws what `tokenizedInputs` throws. */
-export function tokenizedData(model: Model, dataSet: DataSet): TokenizedData {
-  if (dataSet.inputKind !== 'text') return { dataSet, warnings: [] };
+/**
+ * The data set with every text, of examples, counterfactuals and choices alike, in tokens. Throws what `tokenizedInputs` and
+ * `resolvedChoices` throw.
+ */
+export function tokenizedData(model: Model, given: DataSet): TokenizedData {
+  const choices = resolvedChoices(model, given);
+  const dataSet = choices === given.choices ? given : { ...given, choices };
+  const prefix = given.candidates === 'sum' ? prefixWarning(choices) : undefined;
+  const warnings = prefix === undefined ? [] : [prefix];
+  if (dataSet.inputKind !== 'text') return { dataSet, warnings };
   const own = dataSet.examples.map(({ input }) => textOf(input));
   const idOf = (row: number): string => JSON.stringify(dataSet.examples[row]!.id);
   const { inputs, texts } = tokenizedInputs(model, own, (row) => `example ${idOf(row)}`);
@@ -67,11 +75,12 @@ export function tokenizedData(model: Model, dataSet: DataSet): TokenizedData {
       list.map(({ input }) => ({ row, kind, input })),
     ),
   );
-  const changed = tokenizedInputs(
+  const changedTexts = sources.map(({ input }) => textOf(input));
+  const { inputs: changed, texts: changedTokens } = tokenizedInputs(
     model,
-    sources.map(({ input }) => textOf(input)),
+    changedTexts,
     (at) => `counterfactual ${sources[at]!.kind} of example ${idOf(sources[at]!.row)}`,
-  ).inputs;
+  );
   const tokensOf = new Map<ModelInput, TokensInput>(sources.map(({ input }, i) => [input, changed[i]!]));
   const { text: mapped, ...mapping } = dataSet.inputs;
   return {
@@ -92,11 +101,12 @@ export function tokenizedData(model: Model, dataSet: DataSet): TokenizedData {
     },
     texts,
     warnings: [
+      ...warnings,
       unknownWords(model, texts),
       repeatedSpecials(
         model,
-        texts,
-        own.map(({ text }) => text),
+        [...texts, ...changedTokens],
+        [...own, ...changedTexts].map(({ text }) => text),
       ),
     ].filter((warning) => warning !== undefined),
   };
@@ -121,20 +131,24 @@ function unknownWords(model: Model, texts: readonly TokenizedText[]): string | u
     : `${count} of ${texts.length} texts hold a word that the tokenizer does not know, which every unknown word looks like to the model`;
 }
 
-/** A text that already begins with what the tokenizer puts in front begins with it twice. */
-function repeatedSpecials(
+/**
+ * What to say where a text already begins with what the tokenizer puts in front of every text, so that it begins with it twice;
+ * undefined where none does. `texts` are what the tokenizer made of `own`.
+ */
+export function repeatedSpecials(
   model: Model,
   texts: readonly TokenizedText[],
   own: readonly string[],
 ): string | undefined {
+  if (texts.length === 0) return undefined;
   const [empty] = model.tokenizer().encode(['']);
   const first = empty?.pieces[0];
   if (first === undefined) return undefined;
-  const doubled = texts.findIndex(
-    ({ pieces }, row) =>
-      pieces[0] === first && pieces[1] === first && own[row]!.trimStart().startsWith(first),
-  );
-  return doubled < 0
+  const doubled = own.flatMap((text, row) => {
+    const { pieces } = texts[row]!;
+    return pieces[0] === first && pieces[1] === first && text.trimStart().startsWith(first) ? [row] : [];
+  });
+  return doubled.length === 0
     ? undefined
-    : `the tokenizer puts ${first} in front of every text, and text ${doubled + 1} begins with it already: leave special tokens out of the texts`;
+    : `the tokenizer puts ${first} in front of every text, and ${doubled.length} of ${texts.length} begin with it already (the first is text ${doubled[0]! + 1}), so that the model reads it twice: leave special tokens out of the texts`;
 }

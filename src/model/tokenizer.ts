@@ -5,6 +5,7 @@ import { createContext, Script } from 'node:vm';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
+import { type PieceSpelling, spellingOf } from './piece-spelling.ts';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
 const CONFIG_FILE = 'tokenizer_config.json';
@@ -24,11 +25,23 @@ export type TextTokenizer = {
   readonly sha256: Sha256;
   /** Id of the word that stands for every unknown one, if there is one. */
   readonly unknownId: number | undefined;
+  /** Of the token that ends a text, where the configuration names one. */
+  readonly endId: number | undefined;
+  /** Ids of tokens that the file marks as special: they frame texts and stand for none of their own. */
+  readonly specialIds: ReadonlySet<number>;
+  /** How pieces spell what they stand for. */
+  readonly spelling: PieceSpelling;
   /**
    * Each text on its own, with the special tokens that the file's post-processor adds, once per text; nothing is padded and nothing is cut.
    * Throws `TOKENIZER_INVALID`, with `facts.row` where one text is to blame.
    */
   encode(texts: readonly string[]): TokenizedText[];
+  /** The same without the special tokens of the post-processor. */
+  encodePlain(texts: readonly string[]): TokenizedText[];
+  /** What the vocabulary spells for an id; the id itself in angle brackets where it has none. */
+  pieceOf(id: number): string;
+  /** The text that ids stand for, special tokens spelled out. Throws `TOKENIZER_INVALID`. */
+  decode(ids: readonly number[]): string;
 };
 
 /** Vocabularies of a quarter million pieces with their merges take some 35 MB. */
@@ -85,16 +98,36 @@ export function openTokenizer(
         settings,
       ),
   );
-  const unknown = settings.unk_token;
+  const place = { path, mostMs };
+  const idOf = (token: unknown): number | undefined => {
+    const id = typeof token === 'string' ? tokenizer.token_to_id(token) : undefined;
+    return isId(id) ? id : undefined;
+  };
   return {
     path,
     sha256: sha256(description.text, '\n', config?.text ?? ''),
-    unknownId: typeof unknown === 'string' ? tokenizer.token_to_id(unknown) : undefined,
-    encode: (texts) => encodeAll(tokenizer, { path, mostMs }, texts),
+    // Unigrams name no word for unknown pieces, but its place in their list.
+    unknownId: idOf(settings.unk_token) ?? (isId(model.unk_id) ? model.unk_id : undefined),
+    endId: idOf(settings.eos_token),
+    specialIds: specialIds(description.value),
+    spelling: spellingOf(description.value, model),
+    encode: (texts) => encodeAll(tokenizer, place, { texts, framed: true }),
+    encodePlain: (texts) => encodeAll(tokenizer, place, { texts, framed: false }),
+    pieceOf: (id) => String(tokenizer.id_to_token(id) ?? `<${id}>`),
+    decode: (ids) =>
+      ids.length === 0
+        ? ''
+        : limited(place, () =>
+            tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
+          ),
   };
 }
 
-function encodeAll(tokenizer: LibraryTokenizer, place: Place, texts: readonly string[]): TokenizedText[] {
+function encodeAll(
+  tokenizer: LibraryTokenizer,
+  place: Place,
+  { texts, framed }: { readonly texts: readonly string[]; readonly framed: boolean },
+): TokenizedText[] {
   const encoded: TokenizedText[] = [];
   for (let from = 0; from < texts.length; from += TEXTS_AT_A_TIME) {
     const part = texts.slice(from, from + TEXTS_AT_A_TIME);
@@ -102,7 +135,7 @@ function encodeAll(tokenizer: LibraryTokenizer, place: Place, texts: readonly st
       place,
       () => {
         for (const text of part) {
-          const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: true });
+          const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: framed });
           encoded.push({
             ids: ids.map((id: unknown) => (isId(id) ? id : -1)),
             pieces: ids.map((id: unknown, at: number) =>
@@ -149,6 +182,11 @@ function mustDescribe(description: Loose, path: string): Loose {
     throw invalid('has `added_tokens` that are no list of tokens with `id` and `content`');
   }
   return model;
+}
+
+function specialIds({ added_tokens: added }: Loose): ReadonlySet<number> {
+  const tokens = Array.isArray(added) ? (added as readonly Loose[]) : [];
+  return new Set(tokens.flatMap(({ id, special }) => (special === true && isId(id) ? [id] : [])));
 }
 
 /** Settings that stand in the configuration alone; names of special tokens may be written there as objects. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import type { ForwardResult } from '../capture/run-forward.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
-import type { Example, ModelInput } from '../core/data-set.ts';
+import type { DataSet, Example, ModelInput } from '../core/data-set.ts';
 import { GOAL_ROLES } from '../core/data-set.ts';
 import { takeRows } from '../core/matrix.ts';
 import { measured } from '../core/outcome.ts';
@@ -72,7 +72,7 @@ export async function assembleRecord(request: AssembleRequest): Promise<RunRecor
     geometry: await geometryOf(request, shown),
     examples: shown.map((reading) => exampleRecord(dataSet.examples[reading.row]!, reading, settings.coding)),
     data: dataCard(request),
-    model: await modelCard(model, dataSet.inputKind),
+    model: await modelCard(model, dataSet),
     provenance: await provenance({
       optimization: settings.optimization,
       seed: settings.seed,
@@ -205,6 +205,7 @@ function dataCard(request: AssembleRequest): DataCard {
     inputKind: dataSet.inputKind,
     readout: dataSet.readout,
     choices: columns.choices,
+    ...(dataSet.candidates === undefined ? {} : { candidates: dataSet.candidates }),
     goals: GOAL_ROLES.flatMap((role) => {
       const goal = dataSet.goals[role];
       if (goal === undefined) return [];
@@ -240,7 +241,8 @@ function dataCard(request: AssembleRequest): DataCard {
   };
 }
 
-async function modelCard(model: Model, inputKind: ModelInput['kind']): Promise<ModelCard> {
+async function modelCard(model: Model, { inputKind, choices }: DataSet): Promise<ModelCard> {
+  const textual = inputKind === 'text' || Object.values(choices).some((choice) => typeof choice === 'string');
   return {
     file: modelFile(model),
     sha256: model.sha256,
@@ -249,7 +251,7 @@ async function modelCard(model: Model, inputKind: ModelInput['kind']): Promise<M
     opset: model.index.opsets[''] ?? 0,
     blocks: model.hooks.blocks.length,
     width: model.hooks.width ?? null,
-    ...(inputKind === 'text' ? { tokenizer: tokenizerCard(model) } : {}),
+    ...(textual ? { tokenizer: tokenizerCard(model) } : {}),
     hooks: model.hooks.hooks.map((hook) =>
       hook.state === 'available'
         ? { name: hook.name, available: true }

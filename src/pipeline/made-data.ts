@@ -4,7 +4,7 @@ import { MesascopeError } from '../core/errors.ts';
 
 type Kind = 'text' | 'number' | 'object' | 'list';
 
-const HEADER: Readonly<Record<keyof DataSet, Kind>> = {
+const HEADER: Readonly<Record<Exclude<keyof DataSet, 'candidates'>, Kind>> = {
   title: 'text',
   inputKind: 'text',
   inputs: 'object',

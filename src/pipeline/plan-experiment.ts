@@ -1,4 +1,7 @@
 /** @file pipeline: what a run would do and could see, before any forward pass. */
+
+import { candidateGroups } from '../capture/candidates.ts';
+import type { DataSet } from '../core/data-set.ts';
 import { throwIfAborted } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
 import { openModel } from '../model/open-model.ts';
@@ -87,8 +90,10 @@ export async function planExperiment(
     });
     const width = model.hooks.width ?? 0;
     const rows = examples.length;
+    const passes = passesPerRow(dataSet);
     const forwardRows =
-      rows * (1 + settings.twins) + settings.interchangeBases * (2 * SOURCE_KINDS + editsPerBase(settings));
+      rows * (passes + settings.twins) +
+      settings.interchangeBases * (2 * SOURCE_KINDS + editsPerBase(settings)) * passes;
     const tokens =
       examples.reduce((sum, { input }) => sum + (input.kind === 'tokens' ? input.tokens.length : 1), 0) /
       Math.max(1, rows);
@@ -120,6 +125,12 @@ export async function planExperiment(
   } finally {
     await model.close();
   }
+}
+
+/** Choices of several tokens take a pass for each set of them that differs in the last token alone. */
+function passesPerRow({ choices }: Pick<DataSet, 'choices'>): number {
+  const tokens = Object.values(choices).map((choice) => (typeof choice === 'object' ? choice : []));
+  return Math.max(1, candidateGroups({ tokens, score: 'sum' }).length);
 }
 
 function actionsDiffer(actions: {

@@ -283,7 +283,8 @@ async function* twinsOf(
     const twin = await twinOf(model, { seed: `${settings.seed}/twin/${i}`, kind: settings.twinKind });
     try {
       const own: MappedModel = { ...mapped, model: twin };
-      const request = { ...captureRequest(own, inputs, hooks, positions, settings), choices: [] };
+      const { candidates: _, ...plain } = captureRequest(own, inputs, hooks, positions, settings);
+      const request = { ...plain, choices: [] };
       const result = await runMapped(own, request, { signal: control.signal });
       yield { activations: (site) => result.activations(site.hook, site.position) };
     } finally {

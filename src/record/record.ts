@@ -40,6 +40,8 @@ export type DataCard = {
   readonly inputKind: 'tokens' | 'text' | 'tensors';
   readonly readout: number;
   readonly choices: readonly string[];
+  /** How choices of several tokens are scored; absent where each choice is one index. */
+  readonly candidates?: 'sum' | 'mean';
   readonly goals: readonly {
     readonly role: GoalRole;
     readonly text: string;

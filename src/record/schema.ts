@@ -39,6 +39,7 @@ const dataForm = z
     inputKind: z.enum(['tokens', 'text', 'tensors']),
     readout: z.number().int(),
     choices: z.array(z.string()),
+    candidates: z.enum(['sum', 'mean']).exactOptional(),
     goals: z.array(
       z.strictObject({
         role: roleForm,

@@ -36,7 +36,10 @@ function dataCard({ data }: RunRecord): Html {
     ['File', data.file === null ? 'made by a program' : html`<code>${data.file}</code>`],
     ['SHA-256', hash(data.sha256)],
     ['Input', `${data.inputKind}, read at position ${data.readout}`.replace('-', '\u2212')],
-    ['Choices', html`${data.choices.map((choice, i) => html`${i > 0 && ', '}${outside(choice)}`)}`],
+    [
+      'Choices',
+      html`${data.choices.map((choice, i) => html`${i > 0 && ', '}${outside(choice)}`)}${data.candidates !== undefined && `, by the ${data.candidates} of their tokens’ log probabilities`}`,
+    ],
     ...data.goals.map(
       ({ role, text, kind, classes }) =>
         [

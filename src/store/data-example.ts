@@ -9,13 +9,25 @@ export type DataHeader = Omit<DataSet, 'examples'>;
 
 /** Throws `DATA_FIELD` on two choices of one index. */
 export function toHeader(line: HeaderLine, place: LinePlace): DataHeader {
-  const byIndex = new Map<number, string>();
-  for (const [choice, index] of Object.entries(line.choices)) {
-    const other = byIndex.get(index);
+  const byMeaning = new Map<string, string>();
+  for (const [choice, meaning] of Object.entries(line.choices)) {
+    const path = ['choices', choice];
+    const key = JSON.stringify(Array.isArray(meaning) && meaning.length === 1 ? meaning[0] : meaning);
+    const other = byMeaning.get(key);
     if (other !== undefined) {
-      throw fieldFault(place, ['choices', choice], `has the index ${index} of \`${other}\``);
+      throw fieldFault(
+        place,
+        path,
+        `has the ${typeof meaning === 'number' ? `index ${key}` : typeof meaning === 'string' ? `text ${key}` : 'tokens'} of \`${other}\``,
+      );
     }
-    byIndex.set(index, choice);
+    if (Array.isArray(meaning) && meaning.length > 1 && line.candidates === undefined)
+      throw fieldFault(
+        place,
+        path,
+        `has ${meaning.length} tokens; \`"candidates": "sum"\` or \`"mean"\` would score them`,
+      );
+    byMeaning.set(key, choice);
   }
   const goals: DataSetGoals = {};
   for (const role of GOAL_ROLES) {
@@ -28,6 +40,7 @@ export function toHeader(line: HeaderLine, place: LinePlace): DataHeader {
     inputs: line.inputs,
     readout: line.readout,
     choices: line.choices,
+    ...(line.candidates === undefined ? {} : { candidates: line.candidates }),
     goals,
     contexts: line.contexts,
   };
@@ -184,10 +197,17 @@ function modelInput(line: InputFields, header: DataHeader, place: LinePlace, pat
       });
     }
   }
+  if (line.response !== undefined && kind !== 'text')
+    throw fieldFault(place, [...path, 'response'], `goes on from a text, and the input is "${kind}"`);
   const given = line[kind];
   if (given === undefined) throw fieldFault(place, [...path, kind], 'is missing');
   if (kind === 'tokens') return { kind, tokens: line.tokens! };
-  if (kind === 'text') return { kind, text: line.text! };
+  if (kind === 'text') {
+    const { text = '', response } = line;
+    return response === undefined
+      ? { kind, text }
+      : { kind, text: `${text}${response}`, responseFrom: text.length };
+  }
   const known = Object.keys(header.inputs);
   for (const [name, { dims, data }] of Object.entries(line.tensors!)) {
     const at: Path = [...path, 'tensors', name];

@@ -1,6 +1,8 @@
 /** @file store: the shape of a data file's lines as schemas; what lines mean to each other is checked by the reader. */
 import { z } from 'zod';
 import {
+  type CandidateScore,
+  type Choice,
   GOAL_ROLES,
   type GoalDescription,
   type GoalRole,
@@ -34,6 +36,10 @@ const goalDescription = z.union(
   { error: 'must be a description, or an object of `text` and `kind` ("category" or "number")' },
 );
 
+const choice = z.union([index, name, z.array(index).min(1, { error: 'must hold at least one token' })], {
+  error: 'must be an index, a text or a list of token ids',
+});
+
 /** First line: what the data are. */
 const headerSchema = z.strictObject({
   format: z.literal(DATA_FORMAT, { error: `must be "${DATA_FORMAT}"` }),
@@ -41,7 +47,8 @@ const headerSchema = z.strictObject({
   input: z.enum(['tokens', 'text', 'tensors'], { error: 'must be "tokens", "text" or "tensors"' }),
   inputs: z.record(z.string(), name).default({}),
   readout: z.int({ error: 'must be a whole number' }).min(-MAX_INTEGER).max(MAX_INTEGER).default(-1),
-  choices: z.record(z.string(), index).default({}),
+  choices: z.record(z.string(), choice).default({}),
+  candidates: z.enum(['sum', 'mean'], { error: 'must be "sum" or "mean"' }).optional(),
   goals: z
     .strictObject({
       intended: goalDescription.optional(),
@@ -58,10 +65,11 @@ const tensor = z.strictObject({
   data: z.array(z.number()),
 });
 
-/** Exactly one of the three; which one is said once, in the first line. */
+/** Exactly one of the three; which one is said once, in the first line. A response goes on from a text. */
 const inputFields = {
   tokens: z.array(index).min(1, { error: 'must hold at least one token' }).optional(),
   text: z.string().optional(),
+  response: z.string().optional(),
   tensors: z.record(z.string(), tensor).optional(),
 };
 
@@ -141,6 +149,7 @@ export type TensorField = { dims: number[]; data: number[] };
 export type InputFields = {
   tokens?: number[] | undefined;
   text?: string | undefined;
+  response?: string | undefined;
   tensors?: Record<string, TensorField> | undefined;
 };
 type GoalField = string | GoalDescription;
@@ -157,7 +166,8 @@ export type HeaderLine = {
   input: 'tokens' | 'text' | 'tensors';
   inputs: Record<string, string>;
   readout: number;
-  choices: Record<string, number>;
+  choices: Record<string, Choice>;
+  candidates?: CandidateScore | undefined;
   goals: Partial<Record<GoalRole, GoalField | undefined>>;
   contexts: Record<string, string>;
   meta?: Record<string, unknown> | undefined;

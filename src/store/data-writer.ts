@@ -24,6 +24,7 @@ export function* writeDataSet(dataSet: DataSet): Iterable<string> {
     inputs: dataSet.inputs,
     readout: dataSet.readout,
     choices: dataSet.choices,
+    ...(dataSet.candidates === undefined ? {} : { candidates: dataSet.candidates }),
     goals: mapped(dataSet.goals, describeGoal),
     contexts: dataSet.contexts,
   });
@@ -65,7 +66,9 @@ function inputFields(input: ModelInput): Record<string, unknown> {
     case 'tokens':
       return { tokens: input.tokens };
     case 'text':
-      return { text: input.text };
+      return input.responseFrom === undefined
+        ? { text: input.text }
+        : { text: input.text.slice(0, input.responseFrom), response: input.text.slice(input.responseFrom) };
     case 'tensors':
       return { tensors: input.tensors };
   }

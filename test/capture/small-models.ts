@@ -50,6 +50,13 @@ export function exportPath(name: string): string {
   return path(`test/fixtures/onnx/${name}.onnx`);
 }
 
+/** Random-weight decoders with key-value caches, and what transformers writes with them (test/fixtures/decoders/make.py). */
+export const CACHED = ['gpt2-cached', 'llama-cached'] as const;
+
+export function cachedPath(name: string): string {
+  return path(`test/fixtures/decoders/${name}.onnx`);
+}
+
 export type RecordedRow = { readonly input: ModelInput; readonly values: ReadonlyMap<string, StoredTensor> };
 
 export function recordedRows(name: string): RecordedRow[] {

@@ -116,6 +116,21 @@ describe('verify', () => {
     expect([exitCode, passed]).toEqual([0, true]);
     expect(checks.find(({ id }) => id === 'residual-identity')?.state).toBe('passed');
   });
+
+  it('says whether rows could be padded, which is no check that fails', async () => {
+    const file = path.join(ROOT, 'test/fixtures/onnx/gpt2-older-exporter.onnx');
+    const { exitCode, stdout } = await mesascope(['verify', file, '--json'], { cwd: folder });
+    const { padding } = JSON.parse(stdout) as { padding: { side: string; state: string }[] };
+    expect(exitCode).toBe(0);
+    expect(padding.map(({ side, state }) => [side, state])).toEqual([
+      ['left', 'differs'],
+      ['right', 'equal'],
+    ]);
+    const shown = await mesascope(['verify', file], { cwd: folder });
+    expect(shown.stdout).toContain(
+      'Padding\n  Rows padded on the left (by 3) give other values: the graph takes no position ids',
+    );
+  });
 });
 
 describe('plan', () => {

@@ -50,8 +50,8 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
     packages: [],
   },
   behavior: {
-    owns: 'what the model did: choices, roll-outs, which goal an action serves',
-    layers: ['core', 'model'],
+    owns: 'what the model did: choices, roll-outs, what it writes, which goal an action serves',
+    layers: ['core', 'model', 'capture'],
     packages: [],
   },
   evidence: {

@@ -6,6 +6,7 @@ import {
   auroc,
   balancedAccuracy,
   type ClassLabels,
+  choiceColumns,
   fitLogistic,
   fitMassMean,
   fitRidge,
@@ -34,7 +35,7 @@ const captured = await runForward(model, {
   hooks: [hookNamed(model.hooks, hook).name],
   positions: [dataSet.readout],
   readout: dataSet.readout,
-  choices: Object.values(dataSet.choices),
+  choices: choiceColumns(dataSet),
 });
 const activations = captured.activations(hook, dataSet.readout);
 const split = splitByGroup({ groups: examples.map(({ group }) => group), seed: 3 });

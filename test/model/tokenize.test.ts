@@ -93,6 +93,10 @@ describe('a model that reads text', () => {
     expect(warnings).toHaveLength(2);
     expect(warnings[0]).toContain(`1 of ${examples.length} texts`);
     expect(warnings[1]).toContain('[BOS]');
+    expect(warnings[1]).toContain('the first is text 2');
+    const changed = { same: [{ input: text('[BOS] a garden') }] };
+    const doubled = tokenizedData(model, { ...data, examples: [{ ...first!, counterfactuals: changed }] });
+    expect(doubled.warnings).toEqual([expect.stringContaining('[BOS]')]);
   });
 
   it('is captured and planned on a file of texts; a line that it cannot take is named', {

@@ -8,6 +8,7 @@ import { readCard as readBenchmarkCard } from '../../src/benchmark/card.ts';
 import { loadFamily } from '../../src/benchmark/zoo.ts';
 import type { DataSet, Example, ModelInput } from '../../src/core/data-set.ts';
 import { sha256 } from '../../src/core/hash.ts';
+import { choiceColumns } from '../../src/model/choice-tokens.ts';
 import { indexModel } from '../../src/onnx/index-model.ts';
 import { openSession, type Session } from '../../src/runtime/session.ts';
 
@@ -95,9 +96,9 @@ export async function organismBytes(organism: string): Promise<Uint8Array> {
 
 export type Organism = {
   /** Log-probabilities among the choices at the last position, [rows][choices]. */
-  scores(inputs: readonly ModelInput[], choices: Readonly<Record<string, number>>): Promise<number[][]>;
+  scores(inputs: readonly ModelInput[], choices: DataSet['choices']): Promise<number[][]>;
   /** The likeliest choice of each row. */
-  choose(inputs: readonly ModelInput[], choices: Readonly<Record<string, number>>): Promise<string[]>;
+  choose(inputs: readonly ModelInput[], choices: DataSet['choices']): Promise<string[]>;
   close(): Promise<void>;
 };
 
@@ -121,7 +122,7 @@ export async function openOrganism(organism: string): Promise<Organism> {
 async function choiceScores(
   session: Session,
   inputs: readonly ModelInput[],
-  choices: Readonly<Record<string, number>>,
+  choices: DataSet['choices'],
 ): Promise<number[][]> {
   const rows = inputs.map((input) => (input.kind === 'tokens' ? input.tokens : []));
   const length = rows[0]!.length;
@@ -135,7 +136,7 @@ async function choiceScores(
   const vocabulary = logits!.dims[2]!;
   return rows.map((_, i) => {
     const start = (i * length + length - 1) * vocabulary;
-    const row = Object.values(choices).map((token) => Number(logits!.data[start + token]));
+    const row = choiceColumns({ choices }).map((token) => Number(logits!.data[start + token]));
     const largest = Math.max(...row);
     const normaliser = largest + Math.log(row.reduce((sum, x) => sum + Math.exp(x - largest), 0));
     return row.map((x) => x - normaliser);

@@ -14,6 +14,7 @@ import { runForward } from '../../src/capture/run-forward.ts';
 import type { DataSet, Example, ModelInput } from '../../src/core/data-set.ts';
 import { sha256 } from '../../src/core/hash.ts';
 import { cramersV } from '../../src/evidence/metric-association.ts';
+import { choiceColumns } from '../../src/model/choice-tokens.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
 import { runExperiment } from '../../src/pipeline/run-experiment.ts';
 
@@ -192,7 +193,7 @@ describe.each(ORGANISMS)('%s', (organism) => {
       hooks: [],
       positions: [],
       readout: data.readout,
-      choices: Object.values(data.choices),
+      choices: choiceColumns(data),
     });
     const { data: flat } = choiceLogits!;
     return inputs.map((_, i) => [flat[2 * i]!, flat[2 * i + 1]!]);

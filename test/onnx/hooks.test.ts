@@ -24,6 +24,7 @@ const EXPECTED: Readonly<
   Record<string, { blocks: number; kind: string; norm: string; missing: readonly string[] }>
 > = {
   bert: { blocks: 2, kind: 'sequential', norm: 'post', missing: ['final_norm', 'logits'] },
+  'bert-classifier': { blocks: 2, kind: 'sequential', norm: 'post', missing: ['final_norm'] },
   'decoder-by-hand': { blocks: 3, kind: 'sequential', norm: 'pre', missing: [] },
   'encoder-post-norm': { blocks: 2, kind: 'sequential', norm: 'post', missing: ['final_norm'] },
   'encoder-pre-norm': { blocks: 2, kind: 'sequential', norm: 'pre', missing: [] },

@@ -60,6 +60,17 @@ describe('the pages on the data format', () => {
   });
 });
 
+describe('a response', () => {
+  it('goes on from a text, and from nothing else', async () => {
+    const fault = await readFault(await dataFile(HEADER, example({ response: 'yes' })));
+    expect([fault.code, fault.location?.line]).toEqual(['DATA_FIELD', 2]);
+    expect(fault.message).toBe('field `response` goes on from a text, and the input is "tokens"');
+    const { tokens: _, counterfactuals: __, ...rest } = EXAMPLE;
+    const alone = await readFault(await dataFile(header({ input: 'text' }), { ...rest, response: 'yes' }));
+    expect(alone.message).toContain('`text` is missing');
+  });
+});
+
 describe('a good data file', () => {
   it('gives the example of the documentation, with lists and codings spelled out', async () => {
     const { dataSet, warnings } = await readDataSet(await dataFile(HEADER, EXAMPLE));

@@ -22,6 +22,37 @@ describe('writing a data set', () => {
     expect(await roundTrip(dataSet)).toEqual(dataSet);
   });
 
+  it('keeps responses apart from their prompts, and choices as text, lists and indices', async () => {
+    const input = { kind: 'text', text: 'ask me anything: no', responseFrom: 16 } as const;
+    const counterfactual = { kind: 'text', text: 'yes', responseFrom: 0 } as const;
+    const dataSet: DataSet = {
+      title: 'Chat',
+      inputKind: 'text',
+      inputs: {},
+      readout: -1,
+      choices: { yes: ' yes', no: [4, 5], perhaps: 7 },
+      candidates: 'mean',
+      goals: { intended: { text: 'mood', kind: 'category' } },
+      contexts: {},
+      examples: [
+        {
+          ...bare,
+          id: 'a',
+          set: 'apart',
+          group: 'g',
+          input,
+          goals: { intended: { value: 1 } },
+          actions: { intended: ['yes'] },
+          counterfactuals: { same: [{ input: counterfactual }, { input: { kind: 'text', text: 'bare' } }] },
+        },
+      ],
+    };
+    const [first, line] = [...writeDataSet(dataSet)];
+    expect(JSON.parse(first!)).toMatchObject({ choices: { yes: ' yes', no: [4, 5] }, candidates: 'mean' });
+    expect(JSON.parse(line!)).toMatchObject({ text: 'ask me anything:', response: ' no' });
+    expect(await roundTrip(dataSet)).toEqual(dataSet);
+  });
+
   it('keeps every kind of input, goal and action', async () => {
     const base: DataSet = {
       title: 'Mixed "quotes" \u2028 and more',

@@ -1,0 +1,227 @@
+/** @file cli: `generate`: prompts in, what the model writes out, steered and read by saved probes if asked. */
+import path from 'node:path';
+import { type Generation, generate } from '../behavior/generate.ts';
+import type { Sampling } from '../behavior/sampling.ts';
+import type { SteeredPositions } from '../capture/steering.ts';
+import type { ModelInput } from '../core/data-set.ts';
+import { MesascopeError } from '../core/errors.ts';
+import type { Matrix } from '../core/matrix.ts';
+import { openLinalg } from '../linalg/linalg.ts';
+import { type Model, openModel } from '../model/open-model.ts';
+import { repeatedSpecials } from '../model/tokenize.ts';
+import type { TextTokenizer } from '../model/tokenizer.ts';
+import { loadProbe } from '../pipeline/probe-files.ts';
+import { scoreAnswer } from '../pipeline/score-answers.ts';
+import type { SavedProbe } from '../probe/probe-file.ts';
+import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
+import { readSteering } from './steering-option.ts';
+import { counted, numberText, plainLine, shownPath, table } from './words.ts';
+
+export type GenerateOptions = {
+  readonly model: string;
+  readonly prompt?: readonly string[] | undefined;
+  readonly tokens?: readonly string[] | undefined;
+  readonly samples?: number | undefined;
+  readonly maxNew?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly stop?: string | undefined;
+  /** False: run every step anew. */
+  readonly caches?: boolean | undefined;
+  readonly steer?: readonly string[] | undefined;
+  readonly towards?: string | undefined;
+  readonly dose?: number | undefined;
+  readonly steerPositions?: SteeredPositions | undefined;
+  readonly probe?: readonly string[] | undefined;
+};
+
+/** Throws what `openModel`, `generate` and `loadProbe` throw, and `BAD_SETTING` for options that do not go together. */
+export async function generateCommand(options: GenerateOptions, context: CommandContext): Promise<ExitCode> {
+  const { workingFolder, control } = context;
+  const sampling = samplingOf(options);
+  const probes = await Promise.all(
+    (options.probe ?? []).map((file) => loadProbe(path.resolve(workingFolder, file))),
+  );
+  const model = await openModel(options.model);
+  try {
+    const prompts = promptsOf(options);
+    const texts = (options.prompt ?? []).map((text) => text);
+    const tokenizer = texts.length > 0 ? model.tokenizer() : tokenizerIfAny(model);
+    const warning =
+      texts.length > 0 ? repeatedSpecials(model, model.tokenizer().encode(texts), texts) : undefined;
+    const steering = await readSteering(options, workingFolder);
+    const written = await generate(
+      model,
+      {
+        prompts: prompts.flatMap((prompt) => Array.from({ length: options.samples ?? 1 }, () => prompt)),
+        ...(options.maxNew === undefined ? {} : { maxNewTokens: options.maxNew }),
+        sampling,
+        seed: options.seed ?? 0,
+        stop: stopTokens(options.stop, tokenizer),
+        caches: options.caches === false ? 'never' : 'auto',
+        steering,
+        hooks: [...new Set(probes.map(({ origin }) => origin.hook))],
+      },
+      control,
+    );
+    const scores = await allScores(written, probes);
+    const answers = written.map((one, i) => answerOf(one, { tokenizer, probes, scores: scores[i]! }));
+    const shown = shownPath(options.model, workingFolder);
+    if (context.json)
+      printJson(
+        { model: shown, sha256: model.sha256, warnings: warning === undefined ? [] : [warning], answers },
+        context,
+      );
+    else {
+      if (warning !== undefined) printLine(`note: ${plainLine(warning)}`, context);
+      for (const [i, answer] of answers.entries()) printAnswer(i + 1, answer, context);
+    }
+    return 0;
+  } finally {
+    await model.close();
+  }
+}
+
+function promptsOf({ prompt = [], tokens = [] }: GenerateOptions): ModelInput[] {
+  if (prompt.length + tokens.length === 0) {
+    throw new MesascopeError('BAD_SETTING', 'there is no prompt', {
+      remedy: 'Give --prompt TEXT or --tokens 1,2,3; either may be repeated.',
+    });
+  }
+  return [
+    ...prompt.map((text): ModelInput => ({ kind: 'text', text })),
+    ...tokens.map((list): ModelInput => ({ kind: 'tokens', tokens: idList(list, '--tokens') })),
+  ];
+}
+
+/** `1,2,3`. Throws `BAD_SETTING`. */
+function idList(text: string, option: string): number[] {
+  const ids = text.split(',').map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN));
+  if (ids.every(Number.isSafeInteger)) return ids;
+  throw new MesascopeError('BAD_SETTING', `${option} ${text} is not a list of token ids`, {
+    remedy: `For example ${option} 1,2,3.`,
+  });
+}
+
+function samplingOf({ temperature, topK, topP }: GenerateOptions): Sampling {
+  if (temperature === undefined && topK === undefined && topP === undefined) return { kind: 'greedy' };
+  return {
+    kind: 'sampled',
+    temperature: temperature ?? 1,
+    ...(topK === undefined ? {} : { topK }),
+    ...(topP === undefined ? {} : { topP }),
+  };
+}
+
+/** The tokens named, none for `none`, and else the one that ends a text by the tokenizer's configuration. */
+function stopTokens(stop: string | undefined, tokenizer: TextTokenizer | undefined): number[] {
+  if (stop === 'none') return [];
+  if (stop !== undefined) return idList(stop, '--stop');
+  return tokenizer?.endId === undefined ? [] : [tokenizer.endId];
+}
+
+/** Token ids need no tokenizer; where there is one, answers are shown as text as well. */
+function tokenizerIfAny(model: Model): TextTokenizer | undefined {
+  try {
+    return model.tokenizer();
+  } catch (error) {
+    if (error instanceof MesascopeError && error.code === 'TOKENIZER_MISSING') return undefined;
+    throw error;
+  }
+}
+
+/** Per answer and probe, [new tokens, classes]. */
+async function allScores(written: readonly Generation[], probes: readonly SavedProbe[]): Promise<Matrix[][]> {
+  if (probes.length === 0) return written.map(() => []);
+  const linalg = await openLinalg({ threads: 1 });
+  try {
+    const scores: Matrix[][] = [];
+    for (const one of written) {
+      const own: Matrix[] = [];
+      for (const saved of probes) own.push(await scoreAnswer(one, saved, { linalg }));
+      scores.push(own);
+    }
+    return scores;
+  } finally {
+    await linalg.close();
+  }
+}
+
+type ShownTokens = {
+  readonly tokens: readonly number[];
+  /** As the vocabulary spells them, special tokens included; null without a tokenizer. */
+  readonly pieces: readonly string[] | null;
+  readonly text: string | null;
+};
+
+type ShownAnswer = {
+  readonly prompt: ShownTokens;
+  readonly answer: ShownTokens;
+  readonly ended: Generation['ended'];
+  readonly logProbabilities: readonly number[];
+  readonly probes: readonly {
+    readonly hook: string;
+    readonly position: number;
+    readonly reads: string;
+    readonly classes: readonly string[];
+    /** One row per new token, one number per class. */
+    readonly scores: readonly (readonly number[])[];
+  }[];
+};
+
+function answerOf(
+  { prompt, answer, ended, logProbabilities }: Generation,
+  of: {
+    readonly tokenizer: TextTokenizer | undefined;
+    readonly probes: readonly SavedProbe[];
+    readonly scores: readonly Matrix[];
+  },
+): ShownAnswer {
+  const shown = (tokens: readonly number[]): ShownTokens => ({
+    tokens,
+    pieces: of.tokenizer === undefined ? null : tokens.map((id) => of.tokenizer!.pieceOf(id)),
+    text: of.tokenizer === undefined ? null : of.tokenizer.decode(tokens),
+  });
+  return {
+    prompt: shown(prompt),
+    answer: shown(answer),
+    ended,
+    logProbabilities: Array.from(logProbabilities),
+    probes: of.probes.map(({ probe, origin: { hook, position, reads } }, p) => ({
+      hook,
+      position,
+      reads,
+      classes: probe.classNames,
+      scores: answer.map((_, t) => {
+        const { data, columns } = of.scores[p]!;
+        return Array.from(data.subarray(t * columns, (t + 1) * columns));
+      }),
+    })),
+  };
+}
+
+function printAnswer(
+  number: number,
+  { prompt, answer, ended, logProbabilities, probes }: ShownAnswer,
+  context: CommandContext,
+): void {
+  const { bold } = context.terminal.colors;
+  const spelled = ({ tokens, pieces }: ShownTokens): string =>
+    plainLine((pieces ?? tokens.map(String)).join(' '));
+  const sum = logProbabilities.reduce((total, each) => total + each, 0);
+  printLine(`${number > 1 ? '\n' : ''}${bold(`prompt ${number}`)}  ${spelled(prompt)}`, context);
+  printLine(
+    `${bold('answer')}    ${plainLine(answer.text ?? spelled(answer))}  (${counted(answer.tokens.length, 'tokens')}, ${ended === 'stop' ? 'ended by itself' : 'ended at the length asked for'}, log probability ${numberText(sum)})`,
+    context,
+  );
+  const heads = probes.flatMap(({ reads, classes }) => classes.map((name) => `${reads}: ${name}`));
+  const rows = answer.tokens.map((id, t) => [
+    String(id),
+    ...(answer.pieces === null ? [] : [answer.pieces[t]!]),
+    numberText(logProbabilities[t]!),
+    ...probes.flatMap(({ scores }) => scores[t]!.map((score) => numberText(score))),
+  ]);
+  printLine(table(['ID', ...(answer.pieces === null ? [] : ['TOKEN']), 'LOG P', ...heads], rows), context);
+}
