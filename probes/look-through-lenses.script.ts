@@ -4,7 +4,14 @@
  *
  * On boards where gem and halo call for different moves: the logit of the gem's move less that of the halo's, averaged.
  */
-import { attentionPatterns, attributeLogits, logitLens, type Matrix, openModel } from 'mesascope';
+import {
+  attentionPatterns,
+  attributeLogits,
+  choiceColumns,
+  logitLens,
+  type Matrix,
+  openModel,
+} from 'mesascope';
 import { gridEnvironment } from '../models/grid/environment.ts';
 
 const data = gridEnvironment.makeExamples({ seed: 'lenses', trainGroups: 1, apartGroups: 200 });

@@ -209,8 +209,8 @@ describe('generate', () => {
     [
       'a hook of another width',
       ['--tokens', '1', '--steer', 'blocks.0.mlp_pre=steer.json'],
-      1,
-      'MATRIX_SHAPE',
+      2,
+      'BAD_SETTING',
     ],
     ['a probe that is none', ['--tokens', '1', '--probe', 'steer.json'], 3, 'PROBE_FILE_INVALID'],
     ['a probe whose class is not named', ['--tokens', '1', '--steer', 'side.safetensors'], 2, 'BAD_SETTING'],
