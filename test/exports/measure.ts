@@ -15,6 +15,8 @@ export type Compared = {
   readonly largest: number;
   /** Root of the squared differences over the squared values. */
   readonly relative: number;
+  /** Cosine of the two, taken as one vector each. */
+  readonly cosine: number;
 };
 
 export type Measured = {
@@ -38,7 +40,10 @@ export async function measureExport(path: string, truth: string): Promise<Measur
   try {
     const hooks = model.hooks.hooks.filter((hook): hook is HookPoint => hook.state === 'available');
     const rows = readRows(readFileSync(truth)).map((row) => partOf(row, path));
-    const sums = new Map<string, { difference: number; value: number; squares: number; of: number }>();
+    const sums = new Map<
+      string,
+      { difference: number; value: number; squares: number; of: number; own: number; dot: number }
+    >();
     const unread = new Set<string>();
     for (const row of rows) {
       const values = await capture(model, hooks, row.feeds);
@@ -48,7 +53,7 @@ export async function measureExport(path: string, truth: string): Promise<Measur
           unread.add(hook);
           continue;
         }
-        const sum = sums.get(hook) ?? { difference: 0, value: 1, squares: 0, of: 0 };
+        const sum = sums.get(hook) ?? { difference: 0, value: 1, squares: 0, of: 0, own: 0, dot: 0 };
         sums.set(hook, sum);
         const data = expected.data as Float32Array;
         if (data.length !== value.length)
@@ -59,6 +64,8 @@ export async function measureExport(path: string, truth: string): Promise<Measur
           sum.value = Math.max(sum.value, Math.abs(x));
           sum.squares += difference * difference;
           sum.of += x * x;
+          sum.own += value[i]! * value[i]!;
+          sum.dot += x * value[i]!;
         }
       }
     }
@@ -70,10 +77,11 @@ export async function measureExport(path: string, truth: string): Promise<Measur
       available: hooks.map(({ name }) => name),
       missing: model.hooks.hooks.filter((hook) => hook.state === 'unavailable'),
       noResidual: model.hooks.noResidual,
-      compared: [...sums].map(([hook, { difference, value, squares, of }]) => ({
+      compared: [...sums].map(([hook, { difference, value, squares, of, own, dot }]) => ({
         hook,
         largest: difference / value,
         relative: Math.sqrt(squares / (of || 1)),
+        cosine: dot / Math.sqrt(of * own || 1),
       })),
       unread: [...unread],
       unchecked: hooks.map(({ name }) => name).filter((name) => !sums.has(name)),
