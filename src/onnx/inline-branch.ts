@@ -30,6 +30,7 @@ export function inlineBranches(
   if (conditional.length === 0) return undefined;
   const names = new FreshNames(index);
   const used = new Set(outerValues(index));
+  const nodes = new Set(index.nodes.map(({ name }) => name));
   const producer = new Map(index.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const branches = new Map<number, Branch>();
   const taken: Inlined['taken'][number][] = [];
@@ -37,7 +38,7 @@ export function inlineBranches(
     const [condition = ''] = node.inputs;
     const holds = given[condition] ?? storedFlag(index, producer, condition);
     if (holds === undefined) continue;
-    const branch = readBranch(index, node, holds ? 'then_branch' : 'else_branch', { names, used });
+    const branch = readBranch(index, node, holds ? 'then_branch' : 'else_branch', { names, used, nodes });
     if (branch === undefined) continue;
     branches.set(node.index, branch);
     taken.push({ condition, branch: holds ? 'then' : 'else' });
@@ -80,7 +81,7 @@ function readBranch(
   index: ModelIndex,
   node: NodeView,
   which: 'then_branch' | 'else_branch',
-  outer: { readonly names: FreshNames; readonly used: Set<string> },
+  outer: { readonly names: FreshNames; readonly used: Set<string>; readonly nodes: Set<string> },
 ): Branch | undefined {
   const range = graphOf(index.bytes, node, which);
   if (range === undefined) return undefined;
@@ -126,8 +127,20 @@ function readBranch(
   if (renamed.size > 0 && of(GRAPH.node).some((one) => readsInside(bytes, one, renamed))) return undefined;
   const part = (ranges: readonly ByteRange[], spots: readonly number[]): MessageWriter[] =>
     ranges.map((one) => withNames(bytes, one, spots, renamed));
+  // ONNX Runtime refuses two nodes of one name; names of nodes and of values are apart.
+  const nodeOf = (one: ByteRange): MessageWriter => {
+    const [name = ''] = texts(bytes, one, NODE.name);
+    if (name === '' || !outer.nodes.has(name)) {
+      outer.nodes.add(name);
+      return withNames(bytes, one, [NODE.input, NODE.output], renamed);
+    }
+    let fresh = name;
+    while (outer.nodes.has(fresh)) fresh = outer.names.fresh(`${name}__${which}`);
+    outer.nodes.add(fresh);
+    return withNames(bytes, one, [NODE.input, NODE.output], renamed, fresh);
+  };
   return {
-    nodes: [...part(of(GRAPH.node), [NODE.input, NODE.output]), ...copies],
+    nodes: [...of(GRAPH.node).map(nodeOf), ...copies],
     tensors: part(of(GRAPH.initializer), [TENSOR.name]),
     values: part(
       of(GRAPH.valueInfo).filter((one) => {
@@ -184,12 +197,13 @@ function readsInside(bytes: Uint8Array, range: ByteRange, renamed: ReadonlyMap<s
   return false;
 }
 
-/** A message with the strings under `spots` under their new names; the rest is copied. */
+/** A message with the strings under `spots` under their new names, and a node under its own; the rest is copied. */
 function withNames(
   bytes: Uint8Array,
   range: ByteRange,
   spots: readonly number[],
   renamed: ReadonlyMap<string, string>,
+  nodeName?: string,
 ): MessageWriter {
   const writer = new MessageWriter();
   const cursor = new WireCursor(bytes, range);
@@ -197,7 +211,8 @@ function withNames(
     if (spots.includes(cursor.field) && cursor.isLength(cursor.field)) {
       const name = cursor.text(Number.POSITIVE_INFINITY);
       writer.string(cursor.field, renamed.get(name) ?? name);
-    } else writer.copy(bytes, { start: cursor.tagStart, end: cursor.end });
+    } else if (nodeName !== undefined && cursor.isLength(NODE.name)) writer.string(NODE.name, nodeName);
+    else writer.copy(bytes, { start: cursor.tagStart, end: cursor.end });
   }
   return writer;
 }

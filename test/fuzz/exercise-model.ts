@@ -6,6 +6,7 @@ import type { EditKind, ModelIndex } from '../../src/onnx/contract.ts';
 import { findHookPoints } from '../../src/onnx/hooks-find.ts';
 import { indexModel } from '../../src/onnx/index-model.ts';
 import { instrument } from '../../src/onnx/instrument.ts';
+import { prepareModel } from '../../src/onnx/prepare-model.ts';
 import { readTensor } from '../../src/onnx/read-tensor.ts';
 import { shuffledTwin } from '../../src/onnx/twin.ts';
 import { mutated } from './mutate.ts';
@@ -56,6 +57,7 @@ export function exerciseModel(bytes: Uint8Array, random: Random): Ending {
   }
   refusable(() => shuffledTwin(model, { seed: 1 }));
   refusable(() => findHookPoints(model));
+  refusable(() => prepareModel(model));
   return ending;
 }
 
