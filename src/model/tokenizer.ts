@@ -1,10 +1,11 @@
 /** @file model: reads the tokenizer file beside a model, which is untrusted, and turns text into token ids; knows no data set. */
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createContext, Script } from 'node:vm';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
+import { foldersBeside } from './model-config.ts';
 import { type PieceSpelling, spellingOf } from './piece-spelling.ts';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
@@ -54,7 +55,7 @@ type Loose = Readonly<Record<string, unknown>>;
 type Place = { readonly path: string; readonly mostMs: number };
 
 /**
- * Opens the tokenizer in the folder of a model file (`beside` is any path in it). `mostMs` limits reading it, and each 64 texts (20 s).
+ * Opens the tokenizer in the folder of a model file (`beside` is any path in it), or in the one above where that is called `onnx`. `mostMs` limits reading it, and each 64 texts (20 s).
  *
  * Throws `TOKENIZER_MISSING` when there is none, `TOKENIZER_INVALID` when it cannot be read or built, or takes too long.
  */
@@ -62,7 +63,10 @@ export function openTokenizer(
   beside: string | undefined,
   { mostMs = MOST_MS }: { readonly mostMs?: number } = {},
 ): TextTokenizer {
-  const folder = beside === undefined ? undefined : dirname(beside);
+  const folders = beside === undefined ? [] : foldersBeside(beside);
+  const isThere = (place: string): boolean =>
+    statSync(join(place, TOKENIZER_FILE), { throwIfNoEntry: false })?.isFile() === true;
+  const folder = folders.find(isThere) ?? folders[0];
   const path = folder === undefined ? undefined : join(folder, TOKENIZER_FILE);
   if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
     const seen =

@@ -1,5 +1,5 @@
 /** @file test: text becomes the token ids that Python's tokenizers gives, and a tokenizer file is not trusted. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -89,6 +89,18 @@ describe('text in tokens', () => {
 });
 
 describe('a tokenizer file', () => {
+  it('is found above a folder called onnx, where converters put it, and nowhere else above', () => {
+    const { tokenizer } = recorded.kinds.word_level!;
+    const above = path.dirname(beside({ 'tokenizer.json': tokenizer }));
+    expect(openTokenizer(path.join(above, 'onnx', 'model.onnx')).encode(['the'])[0]!.ids).not.toHaveLength(0);
+    const other = path.join(above, 'graphs', 'model.onnx');
+    expect(fault(() => openTokenizer(other)).code).toBe('TOKENIZER_MISSING');
+    const near = path.join(above, 'onnx');
+    mkdirSync(near);
+    writeFileSync(path.join(near, 'tokenizer.json'), '{}');
+    expect(fault(() => openTokenizer(path.join(near, 'model.onnx'))).code).toBe('TOKENIZER_INVALID');
+  });
+
   it('that is not there is named, with what to do', () => {
     const place = beside({});
     const error = fault(() => openTokenizer(place));
