@@ -103,6 +103,35 @@ Results go to stdout, progress and errors to stderr.`,
         }),
     );
 
+  add('probe <model>', 'a probe of one goal at one hook, saved, with what it reads on held-out groups', [
+    'probe model.onnx --data examples.jsonl --goal proxy --hook blocks.1.resid_post --out proxy.safetensors',
+    'probe model.onnx --data examples.jsonl --goal intended --hook final_norm --position -2 --out intended.safetensors --json',
+  ])
+    .requiredOption('--data <file>', 'a data file')
+    .requiredOption('--goal <name>', 'intended, proxy or irrelevant')
+    .requiredOption('--hook <name>', 'a hook point (see inspect)')
+    .requiredOption('--out <file>', 'the new file; an earlier one is replaced')
+    .option('--position <number>', 'position, negative from the end (default: the read-out)', integer)
+    .option('--seed <number>', 'seed of the split', wholeNumber)
+    .action(
+      (
+        model: string,
+        options: Json & {
+          data: string;
+          goal: string;
+          hook: string;
+          out: string;
+          position?: number;
+          seed?: number;
+        },
+      ) =>
+        launch(options, async (context) => {
+          const { probeCommand } = await import('./command-probe.ts');
+          const { position, seed } = options;
+          return probeCommand({ ...options, model, position, seed }, context);
+        }),
+    );
+
   add(
     'compare <model> <other>',
     'two files of one model: how far activations lie apart, and whether probes carry over',
@@ -358,6 +387,14 @@ function wholeNumber(value: string): number {
   const parsed = Number(value);
   if (!/^\d+$/.test(value) || !Number.isSafeInteger(parsed)) {
     throw new InvalidArgumentError('It must be a whole number, 0 or larger.');
+  }
+  return parsed;
+}
+
+function integer(value: string): number {
+  const parsed = Number(value);
+  if (!/^-?\d+$/.test(value) || !Number.isSafeInteger(parsed)) {
+    throw new InvalidArgumentError('It must be a whole number.');
   }
   return parsed;
 }

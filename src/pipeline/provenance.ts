@@ -26,7 +26,8 @@ export async function provenance(request: {
   };
 }
 
-async function packageVersion(): Promise<string> {
+/** Version of this program. */
+export async function packageVersion(): Promise<string> {
   const path = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'package.json');
   return (JSON.parse(await readFile(path, 'utf8')) as { version: string }).version;
 }

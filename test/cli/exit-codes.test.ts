@@ -39,6 +39,7 @@ describe('help and version', () => {
       'verify',
       'plan',
       'capture',
+      'probe',
       'compare',
       'attach',
       'generate',
