@@ -58,7 +58,7 @@ export type Comparison = {
   readonly testRows: number;
 };
 
-const DEFAULT_HOOKS = 'embed,blocks.*.resid_post,final_norm,logits';
+const DEFAULT_HOOKS = /^(encoder\.)?(embed|blocks\.\d+\.resid_post|final_norm|logits)$/;
 
 /**
  * Runs both models on the same inputs and compares them hook by hook. With data, ridge probes of every goal are fitted on each
@@ -76,7 +76,7 @@ export async function compareModels(
   const { dataSet, seed = 0 } = request;
   const inputs = dataSet?.examples.map(({ input }) => input) ?? randomInputs(first, seed);
   const positions = request.positions ?? [dataSet?.readout ?? -1];
-  const { hooks, missing } = common(first, second, request.hooks ?? DEFAULT_HOOKS);
+  const { hooks, missing } = common(first, second, request.hooks);
   const run = (model: Model): Promise<(hook: string, position: number) => Matrix> =>
     captured(model, { inputs, dataSet, hooks, positions }, control);
   const [a, b] = [await run(first), await run(second)];
@@ -96,18 +96,19 @@ export async function compareModels(
 function common(
   first: Model,
   second: Model,
-  pattern: string,
+  pattern: string | undefined,
 ): { readonly hooks: readonly string[]; readonly missing: Comparison['missing'] } {
-  const asked = new Set(
-    [first, second].flatMap((model) => {
-      const wild = pattern.split(',').filter((part) => {
-        const name = part.trim();
-        return name.includes('*') || model.hooks.hooks.some((hook) => hook.name === name && readable(hook));
-      });
-      return wild.length === 0 ? [] : matchHooks(model.hooks, wild.join(',')).map(({ name }) => name);
-    }),
-  );
-  const missing = [...asked].flatMap((hook) =>
+  // What either offers may be asked for; what the other lacks is said below.
+  const either = new Map(first.hooks.hooks.map((hook) => [hook.name, hook]));
+  for (const hook of second.hooks.hooks) {
+    if (either.get(hook.name)?.state !== 'available') either.set(hook.name, hook);
+  }
+  const all = [...either.values()];
+  const asked =
+    pattern === undefined
+      ? all.flatMap(({ name, state }) => (state === 'available' && DEFAULT_HOOKS.test(name) ? [name] : []))
+      : matchHooks({ ...first.hooks, hooks: all }, pattern).map(({ name }) => name);
+  const missing = asked.flatMap((hook) =>
     [first, second].flatMap((model) => {
       const found = model.hooks.hooks.find(({ name }) => name === hook);
       if (readable(found)) return [];
@@ -121,11 +122,11 @@ function common(
     }),
   );
   const lost = new Set(missing.map(({ hook }) => hook));
-  const hooks = [...asked].filter((hook) => !lost.has(hook));
+  const hooks = asked.filter((hook) => !lost.has(hook));
   if (hooks.length === 0) {
     throw new MesascopeError(
       'HOOK_UNAVAILABLE',
-      `no hook of ${JSON.stringify(pattern)} is offered by both models`,
+      `no hook${pattern === undefined ? '' : ` of ${JSON.stringify(pattern)}`} is offered by both models`,
       {
         facts: { missing },
       },
