@@ -57,6 +57,8 @@ const JOURNAL_FILE = 'journal';
 const SPOOL_FILE = 'inputs';
 const CONTENT_FOLDER = 'activations';
 const FLUSH_EVERY_MS = 10_000;
+/** Drafts of this class's small files and of locks, whose process was killed before it could rename or remove them. */
+const LEFT_BY_KILLS = /^(?:capture\.json\.\d+\.tmp|journal\.\d+\.tmp|lock\..+)$/;
 /** An index takes about so many bytes per example beside its id, set and group. */
 const INDEX_BYTES_PER_ROW = 100;
 
@@ -285,8 +287,10 @@ export class CaptureFolder implements ActivationSink {
 
   /** Removes what this class made, and nothing else. */
   #clearPlace(): void {
-    for (const name of [PLAN_FILE, JOURNAL_FILE, SPOOL_FILE])
-      rmSync(join(this.#place, name), { force: true });
+    for (const name of readdirSync(this.#place)) {
+      const own = [PLAN_FILE, JOURNAL_FILE, SPOOL_FILE].includes(name) || LEFT_BY_KILLS.test(name);
+      if (own) rmSync(join(this.#place, name), { force: true });
+    }
   }
 }
 
