@@ -1,5 +1,5 @@
 /** @file store: `index.json` of a folder of activations, the part of the format that other programs read first. */
-import { closeSync, createReadStream, fsyncSync, openSync, readSync, renameSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readSync, renameSync } from 'node:fs';
 import { runningSha256, type Sha256 } from '../core/hash.ts';
 import type { StoredType } from './placed-shards.ts';
 import { TENSOR } from './shards.ts';
@@ -37,6 +37,7 @@ export type IndexHead = AboutCapture & {
 };
 
 const PIECE_BYTES = 1 << 16;
+const HASHED_PIECE_BYTES = 1 << 20;
 
 /** Writes the index beside `path` and renames: it is there whole or not at all. Throws `DISK_FULL`, `NOT_WRITABLE`. */
 export function writeIndex(path: string, head: IndexHead, examples: Iterable<ExampleEntry>): void {
@@ -88,8 +89,19 @@ export function keyOfIndex(path: string): string | undefined {
   }
 }
 
+/** Of a whole file, read piece by piece; the event loop gets its turn between pieces. */
 export async function fileSha256(path: string): Promise<Sha256> {
   const hash = runningSha256();
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.add(chunk as Buffer);
+  // One buffer for all pieces: a stream would leave a new one per piece to the garbage collector.
+  const piece = Buffer.alloc(HASHED_PIECE_BYTES);
+  const file = openSync(path, 'r');
+  try {
+    for (let got = readSync(file, piece); got > 0; got = readSync(file, piece)) {
+      hash.add(piece.subarray(0, got));
+      await new Promise((resume) => setImmediate(resume));
+    }
+  } finally {
+    closeSync(file);
+  }
   return hash.digest();
 }

@@ -32,6 +32,8 @@ export class ExampleSpool {
   /** Row i lies at [starts[i], starts[i + 1]). */
   #starts = new Float64Array(1024);
   #rows = 0;
+  /** The record that is being read. */
+  #piece = Buffer.alloc(4096);
 
   /** Throws `DISK_FULL`, `NOT_WRITABLE`. */
   constructor(path: string) {
@@ -67,7 +69,8 @@ export class ExampleSpool {
   read(row: number): SpooledExample {
     this.#write();
     const [from, to] = [this.#starts[row]!, this.#starts[row + 1]!];
-    const bytes = Buffer.alloc(to - from);
+    if (this.#piece.length < to - from) this.#piece = Buffer.alloc(2 * (to - from));
+    const bytes = this.#piece.subarray(0, to - from);
     for (let done = 0; done < bytes.length; ) {
       const got = readSync(this.#file, bytes, done, bytes.length - done, from + done);
       if (got === 0) {
