@@ -42,6 +42,11 @@ export { indexModel } from './onnx/index-model.ts';
 export { instrument } from './onnx/instrument.ts';
 export { shuffledTwin } from './onnx/twin.ts';
 export {
+  captureToFolder,
+  type FolderCapture,
+  type FolderCaptureRequest,
+} from './pipeline/capture-to-folder.ts';
+export {
   type AuditSettings,
   defineExperiment,
   type Experiment,
