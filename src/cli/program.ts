@@ -84,7 +84,7 @@ Results go to stdout, progress and errors to stderr.`,
   add('capture <model>', 'activations to safetensors shards with an index, for any language', [
     "capture model.onnx --data examples.jsonl --hooks 'blocks.*.resid_post' --out activations",
     'capture model.onnx --data examples.jsonl --hooks final_norm --positions=-1,-2 --out activations',
-    "capture model.onnx --data examples.jsonl --hooks 'blocks.*' --dtype float16 --out activations",
+    "capture model.onnx --data examples.jsonl --hooks 'blocks.*.mlp_out' --dtype float16 --out activations",
   ])
     .requiredOption('--data <file>', 'a data file')
     .requiredOption('--hooks <pattern>', 'hook points (comma-separated globs; see inspect)')

@@ -112,7 +112,7 @@ describe('a capture on a full disk', () => {
     'rows.jsonl',
     '--hooks',
     'blocks.*.resid_post',
-    '--positions=-1,-2',
+    '--positions=all',
     '--out',
     out,
   ];
