@@ -59,6 +59,11 @@ export {
   type MonitorOutput,
 } from './pipeline/attach-probes.ts';
 export {
+  captureToFolder,
+  type FolderCapture,
+  type FolderCaptureRequest,
+} from './pipeline/capture-to-folder.ts';
+export {
   type AuditSettings,
   defineExperiment,
   type Experiment,

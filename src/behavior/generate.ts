@@ -129,7 +129,7 @@ type Answer = {
 
 function promptTokens(model: Model, prompts: readonly ModelInput[]): (readonly number[])[] {
   const texts = prompts.flatMap((prompt) => (prompt.kind === 'text' ? [prompt] : []));
-  const fromText = tokenizedInputs(model, texts, (row) => `prompt ${row}`).inputs.values();
+  const fromText = tokenizedInputs(model, texts, { nameOf: (row) => `prompt ${row}` }).inputs.values();
   return prompts.map((prompt, row) => {
     if (prompt.kind === 'tokens') return prompt.tokens;
     if (prompt.kind === 'text') return fromText.next().value!.tokens;

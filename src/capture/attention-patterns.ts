@@ -125,7 +125,7 @@ export async function attentionPatterns(
     heads,
     rows: rows.length,
     ofRows: inputs.length,
-    length: encoded.lengths[example]!,
+    length: encoded.positionsIn('main')[example]!,
     example,
     missing,
   };

@@ -81,15 +81,16 @@ export function mustHavePositions(
   { lengths }: Pick<Encoded, 'lengths'>,
   wanted: {
     readonly positions: readonly number[];
-    readonly readout: number;
-    readonly inputs: readonly ModelInput[];
+    /** Undefined where no read-out is asked for. */
+    readonly readout: number | undefined;
+    readonly inputAt: (row: number) => ModelInput | undefined;
   },
 ): void {
   for (const position of wanted.positions) {
     const row = lengths.findIndex((length) => absolutePosition(length, position) === undefined);
     if (row < 0) continue;
     if (lengths.some((length) => absolutePosition(length, position) !== undefined)) {
-      throw missingPosition({ length: lengths[row]!, position, row, input: wanted.inputs[row] });
+      throw missingPosition({ length: lengths[row]!, position, row, input: wanted.inputAt(row) });
     }
     const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
     const readout = position === wanted.readout;
@@ -97,7 +98,7 @@ export function mustHavePositions(
       'POSITION_RANGE',
       `${readout ? 'the read-out, ' : ''}position ${position}${readout ? ',' : ''} exists in no example: the longest has ${longest} position${longest === 1 ? '' : 's'}`,
       {
-        ...(readout ? locatedAtHeader(wanted.inputs[0]) : {}),
+        ...(readout ? locatedAtHeader(wanted.inputAt(0)) : {}),
         facts: { position, longest },
         remedy: `Choose ${readout ? 'a `readout`' : 'positions'} from ${-longest} to ${longest - 1}; negative ones count from the end of the row.`,
       },

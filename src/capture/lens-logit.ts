@@ -106,7 +106,13 @@ async function readStreams(work: {
   const { inputs, readout, choices, optimization = 'basic' } = request;
   const output = choiceOutput(model);
   const encoded = encode(model, inputs, request.mapping);
-  if (output.positions) mustHavePositions(encoded, { positions: [readout], readout, inputs });
+  const main = { lengths: encoded.positionsIn('main') };
+  if (output.positions)
+    mustHavePositions(main, {
+      positions: [readout],
+      readout,
+      inputAt: (row) => inputs[row],
+    });
   const maxTokens = request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS;
   const { batches } = batchByLength(encoded, { maxRows: maxTokens, maxTokens });
   const values = [...new Set(hooks.map(({ value }) => value))];
@@ -126,7 +132,7 @@ async function readStreams(work: {
       throwIfAborted(control.signal);
       const fed = fedRows(encoded, batch);
       const feeds = encoded.feeds(fed);
-      const absolute = output.positions ? positionIn(encoded.lengths[batch[0]!]!, readout, batch[0]!) : 0;
+      const absolute = output.positions ? positionIn(main.lengths[batch[0]!]!, readout, batch[0]!) : 0;
       const at = positionFeed(fed.length, [absolute]);
       const positions = graph.positionsInput === undefined ? {} : { [graph.positionsInput]: at };
       const results = await session.run({ ...feeds, ...positions });

@@ -13,6 +13,7 @@ import type { StreamName } from '../onnx/contract.ts';
 import { capturePlan } from './capture-plan.ts';
 import { type CaptureSite, mustHavePositions, positionFeed, positionIn, siteOf } from './capture-sites.ts';
 import { type ChoiceOutput, choiceOutput, copyChoices } from './choice-logits.ts';
+import { type Block, hookBlock, mustBeFinite, sizeOf } from './hook-block.ts';
 
 export type ForwardRequest = {
   readonly inputs: readonly ModelInput[];
@@ -102,21 +103,19 @@ type Job = {
   readonly batches: Batches;
 };
 
-/** [rows, ...dims] of one hook or of the choices. */
-type Block = { readonly name: string; readonly dims: readonly number[]; readonly data: Float32Array };
-
 function prepare(model: Model, request: ForwardRequest): Job {
   const encoded = encode(model, request.inputs, request.mapping);
   const sites = [...new Set(request.hooks)].sort().map((hook) => siteOf(model, hook));
   const positions = [...new Set(request.positions)].sort((a, b) => a - b);
   const { inputs, readout } = request;
+  const inputAt = (row: number): ModelInput | undefined => inputs[row];
   const stream = oneStream(sites);
   const lengths = (of: StreamName): { lengths: Int32Array } => ({ lengths: encoded.positionsIn(of) });
   if (sites.some((site) => site.positions))
-    mustHavePositions(lengths(stream), { positions, readout, inputs });
+    mustHavePositions(lengths(stream), { positions, readout, inputAt });
   const output = request.choices.length === 0 ? undefined : choiceOutput(model);
   if (output?.positions === true) {
-    mustHavePositions(lengths('main'), { positions: [readout], readout, inputs });
+    mustHavePositions(lengths('main'), { positions: [readout], readout, inputAt });
   }
   const maxTokens = request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS;
   return {
@@ -131,6 +130,11 @@ function prepare(model: Model, request: ForwardRequest): Job {
     optimization: request.optimization ?? 'all',
     batches: batchByLength(encoded, { maxRows: maxTokens, maxTokens }),
   };
+}
+
+/** The stream that hooks lie on. Throws what naming them throws, and `BAD_SETTING` where they lie on two. */
+export function streamOfHooks(model: Model, hooks: readonly string[]): StreamName {
+  return oneStream(hooks.map((hook) => siteOf(model, hook)));
 }
 
 /** The stream that the sites lie on. Throws `BAD_SETTING` where they lie on two, whose positions are not the same. */
@@ -213,7 +217,8 @@ async function forEachBatch(
       if (names.readout !== undefined)
         feeds[names.readout] = positionFeed(fed.length, [at('main', job.readout)]);
       const outputs = await open.session.run(feeds, names.fetches);
-      const parts = sites.map(({ hook }, i) => hookBlock(job, batch, hook, outputs[names.hooks[i]!]!));
+      const picked = job.positions.length;
+      const parts = sites.map((site, i) => hookBlock(site, { batch, picked }, outputs[names.hooks[i]!]!));
       if (names.choices !== undefined) {
         const data = new Float32Array(batch.length * choices.length);
         copyChoices(outputs[names.choices]!, {
@@ -233,36 +238,6 @@ async function forEachBatch(
   });
 }
 
-/** One hook's values of one batch: [batch, positions, width], or [batch, width] where the hook has no positions. */
-function hookBlock(job: Job, batch: Int32Array, hook: string, value: TensorValue): Block {
-  if (value.type !== 'float32') {
-    throw new MesascopeError('MODEL_UNSUPPORTED', `hook ${hook} has type ${value.type}, not float32`);
-  }
-  const site = job.sites.find((one) => one.hook === hook)!;
-  const [fed = 1] = value.dims;
-  const rest = value.dims.slice(1);
-  // Several trailing axes (heads by width) are one vector.
-  const dims = site.positions ? [job.positions.length, sizeOf(rest.slice(1))] : [sizeOf(rest)];
-  const data = fed === batch.length ? value.data : value.data.subarray(0, batch.length * sizeOf(dims));
-  mustBeFinite(data, { name: `hook ${hook}`, batch, perRow: sizeOf(dims) });
-  return { name: hook, dims, data };
-}
-
-function mustBeFinite(
-  data: Float32Array,
-  of: { readonly name: string; readonly batch: Int32Array; readonly perRow: number },
-): void {
-  // x * 0 is 0 for finite x and NaN otherwise: one sum tells, without a branch per value.
-  let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += data[i]! * 0;
-  if (sum === 0) return;
-  const at = data.findIndex((value) => !Number.isFinite(value));
-  const row = of.batch[Math.floor(at / of.perRow)]!;
-  throw new MesascopeError('ACTIVATIONS_NON_FINITE', `${of.name} is ${data[at]} for example ${row}`, {
-    facts: { of: of.name, row, value: String(data[at]) },
-  });
-}
-
 function placeRows(into: Float32Array, rows: Int32Array, data: Float32Array, perRow: number): void {
   for (let i = 0; i < rows.length; ) {
     // Rows that stay neighbours are copied together; usually that is the whole batch.
@@ -271,10 +246,6 @@ function placeRows(into: Float32Array, rows: Int32Array, data: Float32Array, per
     into.set(data.subarray(i * perRow, (i + run) * perRow), rows[i]! * perRow);
     i += run;
   }
-}
-
-function sizeOf(dims: readonly number[]): number {
-  return dims.reduce((product, dim) => product * dim, 1);
 }
 
 function resultOf(job: Job, blocks: readonly Block[], fromCache: boolean): ForwardResult {

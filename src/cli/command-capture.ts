@@ -1,19 +1,13 @@
 /** @file cli: `capture`: activations of a data file's examples, for use from any language. */
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { runForward } from '../capture/run-forward.ts';
-import type { DataSet } from '../core/data-set.ts';
+import type { CaptureEstimate } from '../capture/long-capture.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { openModel } from '../model/open-model.ts';
-import { installedRuntime } from '../model/runtime.ts';
-import { tokenizedData } from '../model/tokenize.ts';
-import { matchHooks } from '../onnx/hooks-names.ts';
-import { namingFiles, namingRows } from '../pipeline/name-errors.ts';
-import { openCache } from '../store/cache.ts';
-import { readDataSet } from '../store/data-set.ts';
-import { type HookActivations, mustBeFree, writeActivations } from './activation-folder.ts';
+import { captureToFolder } from '../pipeline/capture-to-folder.ts';
+import { namingFiles } from '../pipeline/name-errors.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
-import { CACHE_FOLDER } from './run-folder.ts';
-import { byteText, counted, shownPath } from './words.ts';
+import { byteText, counted, durationText, shownPath } from './words.ts';
 
 export type CaptureOptions = {
   readonly model: string;
@@ -21,60 +15,54 @@ export type CaptureOptions = {
   readonly hooks: string;
   readonly out: string;
   readonly positions: string;
+  readonly dtype: 'float32' | 'float16';
 };
 
-/** Goes through the cache, so that an interrupted capture goes on. Throws what reading, running and writing throw. */
+/** Run again after an interruption, it goes on. Throws what `captureToFolder` throws. */
 export function captureCommand(options: CaptureOptions, context: CommandContext): Promise<ExitCode> {
   return namingFiles(options, () => capture(options, context));
 }
 
 async function capture(options: CaptureOptions, context: CommandContext): Promise<ExitCode> {
   const { workingFolder, control } = context;
+  const { data, hooks, dtype } = options;
   const out = path.resolve(workingFolder, options.out);
-  await mustBeFree(out);
-  const { dataSet: given, sha256: dataSha256 } = await readDataSet(options.data, control);
+  const folder = shownPath(out, workingFolder);
+  const positions = positionList(options.positions);
+  const bytesPerValue = dtype === 'float16' ? 2 : 4;
+  let estimated: { readonly bytes: number; readonly durationMs: number } | undefined;
+  const onEstimate = ({ rows, rowsDone, valuesPerRow, durationMs }: CaptureEstimate): void => {
+    const bytes = rows * valuesPerRow * bytesPerValue;
+    estimated = { bytes, durationMs };
+    const done = rowsDone === 0 ? '' : `, of which ${counted(rowsDone, 'rows')} are there`;
+    context.terminal.err(
+      `${folder}: ${counted(rows, 'rows')}, ${byteText(bytes)}${done}; about ${durationText(durationMs)}\n`,
+    );
+  };
   const model = await openModel(options.model);
   try {
-    const { dataSet } = tokenizedData(model, given);
-    const positions = positionList(options.positions, dataSet);
-    const hooks = matchHooks(model.hooks, options.hooks).map(({ name }) => name);
-    const captured = await namingRows(
-      (row) => `example ${JSON.stringify(dataSet.examples[row]?.id)}`,
-      () =>
-        runForward(
-          model,
-          {
-            inputs: dataSet.examples.map(({ input }) => input),
-            mapping: dataSet.inputs,
-            hooks,
-            positions,
-            readout: dataSet.readout,
-            choices: [],
-            cache: openCache(path.join(workingFolder, CACHE_FOLDER)),
-          },
-          control,
-        ),
+    const made = await captureToFolder(
+      model,
+      { data, hooks, positions, out, dtype },
+      { ...control, onEstimate },
     );
-    const perHook = function* (): Generator<HookActivations> {
-      for (const hook of hooks) yield activationsOf(hook, positions, captured);
+    const summary = {
+      folder,
+      index: `${folder}/index.json`,
+      hooks: made.hooks,
+      rows: made.rows,
+      positions: made.positions,
+      dtype,
+      bytes: tensorBytes(out),
+      rowsReused: made.rowsReused,
+      estimated: estimated ?? null,
     };
-    const index = await writeActivations(out, perHook(), {
-      model: { file: model.name, sha256: model.sha256 },
-      data: { file: path.basename(options.data), sha256: dataSha256 },
-      runtime: installedRuntime(),
-      positions,
-      examples: dataSet.examples.map(({ id, set, group }) => ({ id, set, group })),
-    });
-    const folder = shownPath(out, workingFolder);
-    const bytes = index.hooks.reduce((sum, { shape: [rows, at, width] }) => sum + 4 * rows * at * width, 0);
-    const summary = { folder, index: `${folder}/index.json`, hooks, rows: captured.rows, positions, bytes };
-    if (context.json) printJson({ ...summary, fromCache: captured.fromCache }, context);
+    if (context.json) printJson(summary, context);
     else {
-      printLine(
-        `${summary.index}: ${counted(hooks.length, 'hooks')}, ${counted(captured.rows, 'rows')}, ${byteText(bytes)}`,
-        context,
-      );
-      printLine(`  reused  ${captured.fromCache ? 'all activations, from the cache' : 'nothing'}`, context);
+      const reused = made.rowsReused === 0 ? 'nothing' : counted(made.rowsReused, 'rows');
+      const size = `${counted(made.hooks.length, 'hooks')}, ${counted(made.rows, 'rows')}, ${byteText(summary.bytes)}`;
+      printLine(`${summary.index}: ${size}`, context);
+      printLine(`  reused  ${made.rowsReused === made.rows ? 'all activations' : reused}`, context);
     }
     return 0;
   } finally {
@@ -82,47 +70,21 @@ async function capture(options: CaptureOptions, context: CommandContext): Promis
   }
 }
 
-/** One matrix per position becomes one row-major block per example. */
-function activationsOf(
-  hook: string,
-  positions: readonly number[],
-  captured: Awaited<ReturnType<typeof runForward>>,
-): HookActivations {
-  const columns = positions.map((position) => captured.activations(hook, position)); // per position [rows, width]
-  const width = columns[0]!.columns;
-  return {
-    hook,
-    positions: positions.length,
-    width,
-    row(index) {
-      const values = new Float32Array(positions.length * width);
-      for (const [at, { data }] of columns.entries()) {
-        values.set(data.subarray(index * width, (index + 1) * width), at * width);
-      }
-      return values;
-    },
-  };
+/** Of all files that hold tensors. */
+function tensorBytes(folder: string): number {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.safetensors'))
+    .reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);
 }
 
-/** `-1,-2` as numbers; `all` needs rows of one length. Throws `BAD_SETTING`. */
-function positionList(text: string, { examples }: DataSet): number[] {
-  if (text === 'all') {
-    const lengths = new Set(
-      examples.map(({ input }) => (input.kind === 'tokens' ? input.tokens.length : undefined)),
-    );
-    const [length] = lengths;
-    if (lengths.size !== 1 || length === undefined) {
-      throw new MesascopeError('BAD_SETTING', '--positions all needs token rows of one length', {
-        remedy: 'Name the positions, e.g. --positions=-1,-2.',
-      });
-    }
-    return Array.from({ length }, (_, position) => position);
-  }
+/** `-1,-2` as numbers, or `all`. Throws `BAD_SETTING`. */
+function positionList(text: string): readonly number[] | 'all' {
+  if (text === 'all') return 'all';
   const positions = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   if (positions.length === 0 || !positions.every(Number.isInteger)) {
     throw new MesascopeError('BAD_SETTING', `--positions ${text} is not a list of whole numbers`, {
       remedy: 'For example --positions=-1,-2, or "all".',
     });
   }
-  return [...new Set(positions)];
+  return positions;
 }

@@ -90,13 +90,28 @@ Results go to stdout, progress and errors to stderr.`,
   add('capture <model>', 'activations to safetensors shards with an index, for any language', [
     "capture model.onnx --data examples.jsonl --hooks 'blocks.*.resid_post' --out activations",
     'capture model.onnx --data examples.jsonl --hooks final_norm --positions=-1,-2 --out activations',
+    "capture model.onnx --data examples.jsonl --hooks 'blocks.*.mlp_out' --dtype float16 --out activations",
   ])
     .requiredOption('--data <file>', 'a data file')
     .requiredOption('--hooks <pattern>', 'hook points (comma-separated globs; see inspect)')
     .requiredOption('--out <folder>', 'a new or empty folder')
     .option('--positions <list>', 'positions, negative from the end; or "all"', '-1')
+    .addOption(
+      new Option('--dtype <type>', 'how numbers are stored')
+        .choices(['float32', 'float16'])
+        .default('float32'),
+    )
     .action(
-      (model: string, options: Json & { data: string; hooks: string; out: string; positions: string }) =>
+      (
+        model: string,
+        options: Json & {
+          data: string;
+          hooks: string;
+          out: string;
+          positions: string;
+          dtype: 'float32' | 'float16';
+        },
+      ) =>
         launch(options, async (context) => {
           const { captureCommand } = await import('./command-capture.ts');
           return captureCommand({ model, ...options }, context);

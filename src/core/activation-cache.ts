@@ -1,4 +1,5 @@
-/** @file core: what a capture needs of a place to keep activations; capture writes through it, store implements it. */
+/** @file core: what a capture needs of a place to keep activations, and a long one of its rows; capture uses it, store implements it. */
+import type { ModelInput } from './data-set.ts';
 
 /** One array that a capture produces: `dims` is its shape per row (width, or positions by width). */
 export type StoredTensor = { readonly name: string; readonly dims: readonly number[] };
@@ -36,4 +37,37 @@ export type ActivationCache = {
    * Throws `RUN_LOCKED` while another process writes it, `DISK_FULL`, `NOT_WRITABLE`.
    */
   open(identity: Readonly<Record<string, unknown>>, plan: CapturePlan): StoredCapture;
+};
+
+/** Inputs that are too many to be held in memory, one row each. */
+export type RowSource = {
+  readonly rows: number;
+  /** Positions of each row. */
+  readonly lengths: Int32Array;
+  /** Positions of each row in the stream that is captured, where they are others (patches of an image, a decoder's own tokens). */
+  readonly positions?: Int32Array;
+  /** Rows of one shape class can share a batch without padding. */
+  readonly shapeClass: Int32Array;
+  /** The row's input, read from where it lies. */
+  input(row: number): ModelInput;
+};
+
+/** A place that takes a long capture's activations batch by batch, each row at its final place. */
+export type ActivationSink = {
+  /** Batches of the plan that are there; a capture goes on with the next one. */
+  readonly batchesDone: number;
+  /**
+   * Makes room for every row of these tensors; called once, before the first `write`. Throws `DISK_ROOM`, `DISK_FULL`,
+   * `NOT_WRITABLE`.
+   */
+  begin(tensors: readonly StoredTensor[]): void;
+  /**
+   * Puts the rows of the next batch in place: `rows` are their numbers, ascending, and each array is [rows.length, ...dims]. The
+   * arrays must not change before the promise resolves. One call at a time. Throws `ACTIVATIONS_RANGE`, `DISK_FULL`,
+   * `NOT_WRITABLE`.
+   */
+  write(
+    rows: Int32Array,
+    tensors: readonly (StoredTensor & { readonly data: Float32Array })[],
+  ): Promise<void>;
 };

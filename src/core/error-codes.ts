@@ -181,6 +181,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     'The model produced NaN or infinity, so every number computed from these activations would be meaningless.',
     'Check the model on that example: an overflow in half precision or a damaged weight is the usual source.',
   ),
+  ACTIVATIONS_RANGE: entry(
+    3,
+    'An activation is too large for float16, whose largest number is 65504; stored, it would be infinity.',
+    'Capture in float32: leave `--dtype float16` out.',
+  ),
   // store
   DATA_NOT_FOUND: entry(
     3,
@@ -227,6 +232,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     3,
     'The disk is full. What was finished before is intact.',
     'Free some space and run the same command again: it goes on where it stopped.',
+  ),
+  DISK_ROOM: entry(
+    3,
+    'The disk has less room than the capture will take, so it was not begun.',
+    'Free some space, choose a folder on another disk, or capture fewer hooks or positions, or in float16.',
   ),
   NOT_WRITABLE: entry(3, 'A file or folder cannot be written.', 'Choose a folder that you may write to.'),
   STORE_CORRUPT: entry(

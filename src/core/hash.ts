@@ -15,3 +15,16 @@ export function sha256Of(chunks: Iterable<Uint8Array | string>): Sha256 {
   for (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex') as Sha256;
 }
+
+/** A hash of pieces that come one at a time, as if concatenated. */
+export type RunningHash = { add(chunk: Uint8Array | string): void; digest(): Sha256 };
+
+export function runningSha256(): RunningHash {
+  const hash = createHash('sha256');
+  return {
+    add(chunk) {
+      hash.update(chunk);
+    },
+    digest: () => hash.digest('hex') as Sha256,
+  };
+}

@@ -9,6 +9,9 @@ export type BatchLimits = {
   readonly maxTokens: number;
 };
 
+/** What tells which rows can share a batch. */
+export type RowShapes = Pick<Encoded, 'rows' | 'lengths' | 'shapeClass' | 'fixedBatch'>;
+
 export type Batches = {
   /** Indices into the rows that were asked for, each exactly once; the rows of a batch have one shape. */
   readonly batches: readonly Int32Array[];
@@ -19,7 +22,7 @@ export type Batches = {
  * Groups rows of equal shape, in the order of each shape's first row and stable within it. `rows` (all by default) selects
  * and repeats encoded rows; batches then hold indices into `rows`. A batch size that the graph fixes is an upper limit.
  */
-export function batchByLength(encoded: Encoded, limits: BatchLimits, rows?: Int32Array): Batches {
+export function batchByLength(encoded: RowShapes, limits: BatchLimits, rows?: Int32Array): Batches {
   const count = rows?.length ?? encoded.rows;
   const byClass = new Map<number, number[]>();
   for (let i = 0; i < count; i++) {

@@ -31,8 +31,16 @@ export type Encoded = {
 /** What the kinds of input have in common is added by `encode`. */
 type Flat = Omit<Encoded, 'positionsIn'>;
 
+/** Where inputs stand in data of which they are a part. */
+export type PartOfData = {
+  /** Row of the first of them, for messages. */
+  readonly firstRow: number;
+  /** The first input of the whole, whose kind and fields all others must have. */
+  readonly first: ModelInput | undefined;
+};
+
 /**
- * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`.
+ * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`; rows are named as those of the whole when they are a part.
  *
  * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `INPUT_TOO_LONG`, `TOKEN_RANGE` (example and
  * position named; only where the graph shows its table), `TOKENIZER_MISSING`, `TOKENIZER_INVALID` (text alone). Faults of an input that was read from a file point at its line.
@@ -41,17 +49,19 @@ export function encode(
   model: Model,
   inputs: readonly ModelInput[],
   mapping: Readonly<Record<string, string>>,
+  part: PartOfData = { firstRow: 0, first: inputs[0] },
 ): Encoded {
-  const kind = inputs[0]?.kind ?? 'tokens';
+  const kind = part.first?.kind ?? 'tokens';
   const stranger = inputs.findIndex((input) => input.kind !== kind);
   if (stranger >= 0) {
+    const row = part.firstRow + stranger;
     throw new MesascopeError(
       'INPUT_INVALID',
-      `input ${stranger} is of kind ${inputs[stranger]!.kind}, the ones before it of kind ${kind}`,
-      { ...locatedAt(inputs[stranger]), facts: { row: stranger } },
+      `input ${row} is of kind ${inputs[stranger]!.kind}, the ones before it of kind ${kind}`,
+      { ...locatedAt(inputs[stranger]), facts: { row } },
     );
   }
-  const flat = flattened(model, kind, inputs, mapping);
+  const flat = flattened(model, kind, inputs, { mapping, part });
   const known = new Map<StreamName, Int32Array>();
   const rows = {
     hooks: model.hooks,
@@ -77,27 +87,28 @@ function flattened(
   model: Model,
   kind: ModelInput['kind'],
   inputs: readonly ModelInput[],
-  mapping: Readonly<Record<string, string>>,
+  { mapping, part }: Whole,
 ): Flat {
   switch (kind) {
     case 'text':
       return encodeTokens(
         model,
-        tokenizedInputs(model, inputs as readonly (ModelInput & { kind: 'text' })[]).inputs,
-        mapping.text === undefined ? mapping : { ...mapping, tokens: mapping.text },
+        tokenizedInputs(model, inputs as readonly (ModelInput & { kind: 'text' })[], part).inputs,
+        { mapping: mapping.text === undefined ? mapping : { ...mapping, tokens: mapping.text }, part },
       );
     case 'tokens':
-      return encodeTokens(model, inputs as readonly (ModelInput & { kind: 'tokens' })[], mapping);
+      return encodeTokens(model, inputs as readonly TokensInput[], { mapping, part });
     case 'tensors':
-      return encodeTensors(model, inputs as readonly (ModelInput & { kind: 'tensors' })[], mapping);
+      return encodeTensors(model, inputs as readonly TensorsInput[], { mapping, part });
   }
 }
 
-function encodeTokens(
-  model: Model,
-  inputs: readonly (ModelInput & { kind: 'tokens' })[],
-  mapping: Readonly<Record<string, string>>,
-): Flat {
+type TokensInput = ModelInput & { readonly kind: 'tokens' };
+type TensorsInput = ModelInput & { readonly kind: 'tensors' };
+type Whole = { readonly mapping: Readonly<Record<string, string>>; readonly part: PartOfData };
+
+function encodeTokens(model: Model, inputs: readonly TokensInput[], { mapping, part }: Whole): Flat {
+  const { firstRow } = part;
   const plan = planInputs(model.inputs, {
     kind: 'tokens',
     fields: [],
@@ -119,22 +130,22 @@ function encodeTokens(
       if (flat[at] !== tokens[j]) flat[at] = -1;
     }
   }
-  mustBeInVocabulary(model, input, { inputs, flat, starts });
+  mustBeInVocabulary(model, input, { inputs, flat, starts, firstRow });
   const fixed = fixedSizes(input);
   if (fixed.length !== undefined) {
     const other = lengths.findIndex((length) => length !== fixed.length);
     if (other >= 0) {
       throw new MesascopeError(
         'INPUT_INVALID',
-        `example ${other} has ${lengths[other]} tokens, but the model takes exactly ${fixed.length}`,
+        `example ${firstRow + other} has ${lengths[other]} tokens, but the model takes exactly ${fixed.length}`,
         {
           ...locatedAt(inputs[other]),
-          facts: { row: other, tokens: lengths[other], needed: fixed.length },
+          facts: { row: firstRow + other, tokens: lengths[other], needed: fixed.length },
         },
       );
     }
   }
-  mustHaveRoom(model, input, { plan, inputs, lengths });
+  mustHaveRoom(model, input, { plan, inputs, lengths, firstRow });
   return {
     rows,
     lengths,
@@ -158,17 +169,18 @@ function mustBeInVocabulary(
   model: Model,
   input: DescribedInput,
   tokens: {
-    readonly inputs: readonly (ModelInput & { kind: 'tokens' })[];
+    readonly inputs: readonly TokensInput[];
     readonly flat: Int32Array;
     readonly starts: Int32Array;
+    readonly firstRow: number;
   },
 ): void {
-  const { inputs, flat, starts } = tokens;
+  const { inputs, flat, starts, firstRow } = tokens;
   const empty = inputs.findIndex((row) => row.tokens.length === 0);
   if (empty >= 0) {
-    throw new MesascopeError('INPUT_INVALID', `example ${empty} has no tokens`, {
+    throw new MesascopeError('INPUT_INVALID', `example ${firstRow + empty} has no tokens`, {
       ...locatedAt(inputs[empty]),
-      facts: { row: empty },
+      facts: { row: firstRow + empty },
     });
   }
   const size = model.vocabularyOf(input.name);
@@ -180,8 +192,8 @@ function mustBeInVocabulary(
     const id = inputs[row]!.tokens[position]!;
     throw new MesascopeError(
       'TOKEN_RANGE',
-      `example ${row} has the token id ${id} at position ${position}, outside the ${size === undefined ? 'range of ids' : `vocabulary of ${size}`}`,
-      { ...locatedAt(inputs[row]), facts: { row, position, id, vocabulary: size } },
+      `example ${firstRow + row} has the token id ${id} at position ${position}, outside the ${size === undefined ? 'range of ids' : `vocabulary of ${size}`}`,
+      { ...locatedAt(inputs[row]), facts: { row: firstRow + row, position, id, vocabulary: size } },
     );
   }
 }
@@ -194,6 +206,7 @@ function mustHaveRoom(
     readonly plan: InputPlan;
     readonly inputs: readonly ModelInput[];
     readonly lengths: Int32Array;
+    readonly firstRow: number;
   },
 ): void {
   const derived = rows.plan.derived.filter(({ role }) => role === 'positions').map(({ name }) => name);
@@ -203,21 +216,18 @@ function mustHaveRoom(
   const tokens = rows.lengths[row]!;
   throw new MesascopeError(
     'INPUT_TOO_LONG',
-    `example ${row} has ${tokens} tokens, but the model has positions for ${limit}`,
+    `example ${rows.firstRow + row} has ${tokens} tokens, but the model has positions for ${limit}`,
     {
       ...locatedAt(rows.inputs[row]),
-      facts: { row, tokens, limit },
+      facts: { row: rows.firstRow + row, tokens, limit },
       remedy: `Shorten every row to at most ${limit} tokens, or use a model that was trained on longer ones.`,
     },
   );
 }
 
-function encodeTensors(
-  model: Model,
-  inputs: readonly (ModelInput & { kind: 'tensors' })[],
-  mapping: Readonly<Record<string, string>>,
-): Flat {
-  const fields = Object.keys(inputs[0]?.tensors ?? {}).sort();
+function encodeTensors(model: Model, inputs: readonly TensorsInput[], { mapping, part }: Whole): Flat {
+  const { firstRow } = part;
+  const fields = Object.keys(part.first?.kind === 'tensors' ? part.first.tensors : {}).sort();
   const plan = planInputs(model.inputs, {
     kind: 'tensors',
     fields,
@@ -232,12 +242,12 @@ function encodeTensors(
     if (String(Object.keys(tensors).sort()) !== String(fields)) {
       throw new MesascopeError(
         'INPUT_INVALID',
-        `example ${row} gives the tensors ${Object.keys(tensors).join(', ')}, the first one ${fields.join(', ')}`,
-        { ...locatedAt(inputs[row]), facts: { row } },
+        `example ${firstRow + row} gives the tensors ${Object.keys(tensors).join(', ')}, the first one ${fields.join(', ')}`,
+        { ...locatedAt(inputs[row]), facts: { row: firstRow + row } },
       );
     }
     const dims = fields.map((field) =>
-      rowDims({ example: inputs[row]!, field, input: plan.tensors.get(field)!, row }),
+      rowDims({ example: inputs[row]!, field, input: plan.tensors.get(field)!, row: firstRow + row }),
     );
     for (const [f, field] of fields.entries()) {
       // Integers are ids, one per position; of floats the last axis is a vector.
@@ -254,7 +264,7 @@ function encodeTensors(
     return known;
   });
   const ids = [...plan.tensors.values()].find(({ role }) => role === 'tokens');
-  if (ids !== undefined) mustHaveRoom(model, ids, { plan, inputs, lengths });
+  if (ids !== undefined) mustHaveRoom(model, ids, { plan, inputs, lengths, firstRow });
   const digest = (): Sha256 =>
     sha256(
       JSON.stringify({
@@ -292,7 +302,7 @@ function encodeTensors(
 
 /** A row's shape without the batch axis; data may write a leading 1 for it. */
 function rowDims(of: {
-  readonly example: ModelInput & { kind: 'tensors' };
+  readonly example: TensorsInput;
   readonly field: string;
   readonly input: DescribedInput;
   readonly row: number;

@@ -19,6 +19,9 @@ export type TokenizedData = {
   readonly warnings: readonly string[];
 };
 
+/** How messages speak of a row, and its number in the whole when the texts are a part of one. */
+export type RowNames = { readonly firstRow?: number; readonly nameOf?: (row: number) => string };
+
 /**
  * Texts as rows of token ids. Rows may differ in length: batches hold rows of one length, so that nothing is padded.
  *
@@ -27,7 +30,7 @@ export type TokenizedData = {
 export function tokenizedInputs(
   model: Model,
   inputs: readonly TextInput[],
-  nameOf: (row: number) => string = (row) => `example ${row}`,
+  { firstRow = 0, nameOf = (row) => `example ${row}` }: RowNames = {},
 ): { readonly inputs: readonly TokensInput[]; readonly texts: readonly TokenizedText[] } {
   const texts = inputs.length === 0 ? [] : encodeTexts(model, inputs);
   const tokens = texts.map(({ ids, pieces }, row): TokensInput => {
@@ -36,8 +39,8 @@ export function tokenizedInputs(
     if (unknown >= 0) {
       throw new MesascopeError(
         'INPUT_INVALID',
-        `${nameOf(row)} holds ${JSON.stringify(pieces[unknown])}, for which the tokenizer has no id`,
-        { ...locatedAt(input), facts: { row, position: unknown, piece: pieces[unknown] } },
+        `${nameOf(firstRow + row)} holds ${JSON.stringify(pieces[unknown])}, for which the tokenizer has no id`,
+        { ...locatedAt(input), facts: { row: firstRow + row, position: unknown, piece: pieces[unknown] } },
       );
     }
     const changed: TokensInput = { kind: 'tokens', tokens: ids };
@@ -69,18 +72,16 @@ export function tokenizedData(model: Model, given: DataSet): TokenizedData {
   if (dataSet.inputKind !== 'text') return { dataSet, warnings };
   const own = dataSet.examples.map(({ input }) => textOf(input));
   const idOf = (row: number): string => JSON.stringify(dataSet.examples[row]!.id);
-  const { inputs, texts } = tokenizedInputs(model, own, (row) => `example ${idOf(row)}`);
+  const { inputs, texts } = tokenizedInputs(model, own, { nameOf: (row) => `example ${idOf(row)}` });
   const sources = dataSet.examples.flatMap(({ counterfactuals }, row) =>
     Object.entries(counterfactuals).flatMap(([kind, list]) =>
       list.map(({ input }) => ({ row, kind, input })),
     ),
   );
   const changedTexts = sources.map(({ input }) => textOf(input));
-  const { inputs: changed, texts: changedTokens } = tokenizedInputs(
-    model,
-    changedTexts,
-    (at) => `counterfactual ${sources[at]!.kind} of example ${idOf(sources[at]!.row)}`,
-  );
+  const { inputs: changed, texts: changedTokens } = tokenizedInputs(model, changedTexts, {
+    nameOf: (at) => `counterfactual ${sources[at]!.kind} of example ${idOf(sources[at]!.row)}`,
+  });
   const tokensOf = new Map<ModelInput, TokensInput>(sources.map(({ input }, i) => [input, changed[i]!]));
   const { text: mapped, ...mapping } = dataSet.inputs;
   return {

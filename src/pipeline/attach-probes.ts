@@ -215,7 +215,7 @@ function checkRows(
     typeof positions === 'number' ? [positions] : [],
   );
   const batches = all.filter((batch) => {
-    const length = encoded.lengths[batch[0]!]!;
+    const length = encoded.positionsIn('main')[batch[0]!]!;
     return picked.every((position) => position < length && position >= -length);
   });
   if (batches.length === 0) {

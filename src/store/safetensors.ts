@@ -1,4 +1,4 @@
-/** @file store: the safetensors file format with one float32 tensor; headers only, the data go through the shard files. */
+/** @file store: the safetensors file format with one float tensor; headers only, the data go through the shard files. */
 import { MesascopeError } from '../core/errors.ts';
 
 /**
@@ -9,6 +9,8 @@ export type TensorHeader = {
   readonly name: string;
   readonly shape: readonly number[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** Default F32. */
+  readonly dtype?: 'F32' | 'F16';
 };
 
 /** Data start here: a multiple of 64, so that rows can be mapped into memory aligned. */
@@ -18,10 +20,10 @@ const PREFIX = 8;
 const MAX_HEADER_BYTES = 1 << 20;
 
 /** The first `DATA_START` bytes of a file that holds the one tensor. Throws `BAD_SETTING` when the metadata do not fit. */
-export function encodeHeader({ name, shape, metadata }: TensorHeader): Uint8Array {
-  const bytes = 4 * shape.reduce((product, size) => product * size, 1);
+export function encodeHeader({ name, shape, metadata, dtype = 'F32' }: TensorHeader): Uint8Array {
+  const bytes = (dtype === 'F32' ? 4 : 2) * shape.reduce((product, size) => product * size, 1);
   const json = Buffer.from(
-    JSON.stringify({ __metadata__: metadata, [name]: { dtype: 'F32', shape, data_offsets: [0, bytes] } }),
+    JSON.stringify({ __metadata__: metadata, [name]: { dtype, shape, data_offsets: [0, bytes] } }),
   );
   if (json.length > DATA_START - PREFIX) {
     throw new MesascopeError(

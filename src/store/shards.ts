@@ -8,12 +8,11 @@ import {
   readSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { MesascopeError } from '../core/errors.ts';
 import { DATA_START, decodeHeader, encodeHeader } from './safetensors.ts';
-import { writing } from './write-fault.ts';
+import { writeAll, writing } from './write-fault.ts';
 
 /** Rows of shape `dims`, in files `{stem}.{00000}.safetensors` of `folder`. */
 export type ShardLayout = {
@@ -28,9 +27,10 @@ export type ShardRows = readonly number[];
 
 /** 2 GiB less the header and some: readers with 32-bit sizes exist. */
 export const DEFAULT_SHARD_BYTES: number = 2 ** 31 - 2 ** 20;
-const TENSOR = 'acts';
+/** Name of the one tensor in each file. */
+export const TENSOR = 'acts';
 
-export function shardPath({ folder, stem }: ShardLayout, index: number): string {
+export function shardPath({ folder, stem }: Pick<ShardLayout, 'folder' | 'stem'>, index: number): string {
   return join(folder, `${stem}.${String(index).padStart(5, '0')}.safetensors`);
 }
 
@@ -131,13 +131,6 @@ export class ShardWriter {
     writeAll(this.#file, this.#header(), 0);
     fsyncSync(this.#file);
     this.close();
-  }
-}
-
-function writeAll(file: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    // A single write is limited to 2 GiB by the system, and may be cut short by a full disk before the error comes.
-    done += writeSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
   }
 }
 

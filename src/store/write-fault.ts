@@ -1,5 +1,5 @@
 /** @file store: what the operating system says about a failed write, as coded errors; decides nothing else. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MesascopeError } from '../core/errors.ts';
 
@@ -53,8 +53,16 @@ export function replaceFile(path: string, text: string): void {
   });
 }
 
+/** Writes all of `bytes` at `position`. Throws what node:fs throws. */
+export function writeAll(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    // A single write is limited to 2 GiB by the system, and may be cut short by a full disk before the error comes.
+    done += writeSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
+  }
+}
+
 /** Makes a rename last through a power cut, where the system allows a folder to be flushed (Windows does not). */
-function flushFolder(folder: string): void {
+export function flushFolder(folder: string): void {
   try {
     const file = openSync(folder, 'r');
     try {

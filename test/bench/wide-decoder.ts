@@ -5,13 +5,29 @@ export type DecoderSize = {
   readonly layers: number;
   readonly width: number;
   readonly heads: number;
+  /** Positions of the table: every row is so long, or with `anyLength` at most so long. */
   readonly length: number;
   readonly vocabulary: number;
+  readonly anyLength?: boolean;
+};
+
+export type WideDecoder = {
+  readonly bytes: Uint8Array;
+  /** Float weights by name, as another program needs them to build the same model. */
+  readonly weights: readonly {
+    readonly name: string;
+    readonly dims: readonly number[];
+    readonly data: Float32Array;
+  }[];
 };
 
 /** input_ids [batch, length] -> logits [batch, length, vocabulary]; pre-norm blocks, causal, MLP of four times the width. */
 export function wideDecoder(size: DecoderSize): Uint8Array {
-  const { layers, width, heads, length, vocabulary } = size;
+  return wideDecoderWithWeights(size).bytes;
+}
+
+export function wideDecoderWithWeights(size: DecoderSize): WideDecoder {
+  const { layers, width, heads, length, vocabulary, anyLength = false } = size;
   const head = width / heads;
   const nodes: NodeSpec[] = [];
   const initializers: TensorSpec[] = [];
@@ -63,16 +79,28 @@ export function wideDecoder(size: DecoderSize): Uint8Array {
   const perHead = (x: string, perm: readonly number[]): string =>
     node('Transpose', [node('Reshape', [x, split])], { perm: { ints: perm } });
 
+  const tables = { positions: weight('positions', [length, width]), causal: 'causal' };
+  if (anyLength) {
+    const [first, second, both] = [constant('first', [0]), constant('second', [1]), constant('both', [0, 1])];
+    const fed = node('Slice', [node('Shape', ['input_ids']), second, constant('stop', [2])]);
+    tables.positions = node('Slice', [tables.positions, first, fed, first]);
+    tables.causal = node('Slice', [
+      'causal',
+      constant('starts', [0, 0]),
+      node('Concat', [fed, fed], { axis: { int: 0 } }),
+      both,
+    ]);
+  }
   let stream = node('Add', [
     node('Gather', [weight('embedding', [vocabulary, width]), 'input_ids']),
-    weight('positions', [length, width]),
+    tables.positions,
   ]);
   for (let i = 0; i < layers; i++) {
     const x = norm(stream, `${i}.norm-1`);
     const q = perHead(linear(x, `${i}.q`, width, width), [0, 2, 1, 3]);
     const k = perHead(linear(x, `${i}.k`, width, width), [0, 2, 3, 1]);
     const v = perHead(linear(x, `${i}.v`, width, width), [0, 2, 1, 3]);
-    const scores = node('Add', [node('Mul', [node('MatMul', [q, k]), scale]), 'causal']);
+    const scores = node('Add', [node('Mul', [node('MatMul', [q, k]), scale]), tables.causal]);
     const z = node('MatMul', [node('Softmax', [scores], { axis: { int: -1 } }), v]);
     const merged = node('Reshape', [node('Transpose', [z], { perm: { ints: [0, 2, 1, 3] } }), join]);
     stream = node('Add', [stream, linear(merged, `${i}.out`, width, width)]);
@@ -89,10 +117,15 @@ export function wideDecoder(size: DecoderSize): Uint8Array {
     inputs: [last, weight('unembedding', [width, vocabulary])],
     outputs: ['logits'],
   });
-  return buildModel({
-    inputs: [{ name: 'input_ids', type: 'int64', shape: ['batch', length] }],
-    outputs: [{ name: 'logits', type: 'float32', shape: ['batch', length, vocabulary] }],
+  const positions = anyLength ? 'length' : length;
+  const bytes = buildModel({
+    inputs: [{ name: 'input_ids', type: 'int64', shape: ['batch', positions] }],
+    outputs: [{ name: 'logits', type: 'float32', shape: ['batch', positions, vocabulary] }],
     nodes,
     initializers,
   });
+  const weights = initializers.flatMap(({ name, dims, data }) =>
+    data instanceof Float32Array ? [{ name, dims, data }] : [],
+  );
+  return { bytes, weights };
 }

@@ -162,30 +162,55 @@ describe('plan', () => {
 });
 
 describe('capture', () => {
-  it('writes one tensor per hook and reuses the cache, with the same bytes', async () => {
-    const args = [
-      'capture',
-      'agent.onnx',
-      '--data',
-      'boards.jsonl',
-      '--hooks',
-      'blocks.*.resid_post',
-      '--positions=-1,0',
-    ];
-    const first = await mesascope([...args, '--out', 'one', '--json'], { cwd: folder });
+  const ARGS = [
+    'capture',
+    'agent.onnx',
+    '--data',
+    'boards.jsonl',
+    '--hooks',
+    'blocks.*.resid_post',
+    '--positions=-1,0',
+  ];
+
+  it('writes one tensor per hook, says beforehand what it will take, and finds it done the second time', async () => {
+    const first = await mesascope([...ARGS, '--out', 'one', '--json'], { cwd: folder });
     expect([first.exitCode, first.stderr.includes('error')]).toEqual([0, false]);
-    expect(JSON.parse(first.stdout)).toMatchObject({
+    expect(first.stderr).toMatch(/^one: [\d,]+ rows, [\d.]+ [kM]B; about [\d.]+ s$/m);
+    const summary = JSON.parse(first.stdout) as Record<string, unknown>;
+    expect(summary).toMatchObject({
       folder: 'one',
       index: 'one/index.json',
       positions: [-1, 0],
-      fromCache: false,
+      dtype: 'float32',
+      rowsReused: 0,
     });
-    const second = await mesascope([...args, '--out', 'two', '--json'], { cwd: folder });
-    expect(JSON.parse(second.stdout)).toMatchObject({ fromCache: true });
-    expect(read('two/index.json')).toEqual(read('one/index.json'));
-    const again = await mesascope([...args, '--out', 'two'], { cwd: folder });
-    expect(again.exitCode).toBe(2);
-    expect(again.stderr).toContain('is not empty');
+    const index = read('one/index.json');
+    const again = await mesascope([...ARGS, '--out', 'one', '--json'], { cwd: folder });
+    expect(JSON.parse(again.stdout)).toEqual({ ...summary, rowsReused: summary.rows, estimated: null });
+    expect(read('one/index.json')).toEqual(index);
+    // Other settings may not replace it.
+    const other = await mesascope([...ARGS, '--dtype', 'float16', '--out', 'one'], { cwd: folder });
+    expect([other.exitCode, other.stderr.includes('is not empty')]).toEqual([2, true]);
+    expect(read('one/index.json')).toEqual(index);
+    expect(existsSync(path.join(folder, 'one.unfinished'))).toBe(false);
+  });
+
+  it('stores float16 in half the room', async () => {
+    const half = await mesascope([...ARGS, '--dtype', 'float16', '--out', 'half', '--json'], { cwd: folder });
+    const { bytes, rows } = JSON.parse(half.stdout) as { bytes: number; rows: number };
+    // Two hooks, two positions, 64 numbers, 2 bytes each, behind a header per file.
+    expect(bytes).toBe(2 * (1024 + rows * 2 * 64 * 2));
+  });
+
+  it('leaves nothing behind when the data cannot be read, and names the line', async () => {
+    const lines = readFileSync(path.join(folder, 'boards.jsonl'), 'utf8').trim().split('\n').slice(0, 100);
+    lines[90] = lines[90]!.replace(/"tokens":\[\d+/, '"tokens":[100000');
+    writeFileSync(path.join(folder, 'bad.jsonl'), `${lines.join('\n')}\n`);
+    const args = ARGS.map((argument) => (argument === 'boards.jsonl' ? 'bad.jsonl' : argument));
+    const failed = await mesascope([...args, '--out', 'bad'], { cwd: folder });
+    expect(failed.exitCode).toBe(3);
+    expect(failed.stderr).toMatch(/bad\.jsonl:91:1: error TOKEN_RANGE: example 89 .*\(example "/);
+    expect(readdirSync(folder).filter((name) => name.startsWith('bad'))).toEqual(['bad.jsonl']);
   });
 });
 

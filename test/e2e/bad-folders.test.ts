@@ -102,3 +102,62 @@ describe('a full disk', () => {
     expect(await digests[0]).toBe(await digests[1]);
   });
 });
+
+describe('a capture on a full disk', () => {
+  const FULL_DISK = pathToFileURL(path.join(import.meta.dirname, 'full-disk.mjs')).href;
+  const args = (out: string): string[] => [
+    'capture',
+    'agent.onnx',
+    '--data',
+    'rows.jsonl',
+    '--hooks',
+    'blocks.*.resid_post',
+    '--positions=all',
+    '--out',
+    out,
+  ];
+  const runWith = (out: string, env: Readonly<Record<string, string>>): Promise<CliResult> =>
+    runProgram(['--import', FULL_DISK, path.join(ROOT, 'bin/mesascope.js'), ...args(out)], {
+      cwd: grid.folder,
+      env,
+    });
+  const filesOf = (out: string): Map<string, string> => {
+    const folder = path.join(grid.folder, out);
+    return new Map(readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name), 'hex')]));
+  };
+
+  it('ends in one line, keeps what it has and what was there, and goes on when there is room', async () => {
+    expect((await grid.run(args('spacious'))).exitCode).toBe(0);
+    const wanted = filesOf('spacious');
+    const bytes = [...wanted.values()].reduce((sum, hex) => sum + hex.length / 2, 0);
+    // In the lock, in the spool, in the rows, in the index.
+    for (const left of [0, 1000, 30_000, Math.round(0.6 * bytes), bytes]) {
+      const result = await runWith('tight', { MESASCOPE_TEST_DISK_BYTES: String(left) });
+      expectError(result, { code: 'DISK_FULL', names: ['tight'] });
+      expect(readdirSync(grid.folder)).not.toContain('tight');
+      expect(filesOf('spacious')).toEqual(wanted);
+    }
+    const after = await grid.run(args('tight'));
+    expect([after.exitCode, after.stderr.match(/error .*/)]).toEqual([0, null]);
+    expect(filesOf('tight')).toEqual(wanted);
+    expect(readdirSync(grid.folder)).not.toContain('tight.unfinished');
+  });
+
+  it('is not begun where the disk says beforehand that it will not do, and both numbers are named', async () => {
+    const result = await runWith('small', { MESASCOPE_TEST_FREE_BYTES: '20000' });
+    const line = expectError(result, {
+      code: 'DISK_ROOM',
+      names: [/will take 0\.\d MB/, /0\.0 MB are free there/],
+    });
+    expect(line).toContain('float16');
+    expect(readdirSync(grid.folder).filter((name) => name.startsWith('small'))).toEqual([]);
+  });
+
+  it('or into a place that cannot be written says so before it reads anything', async () => {
+    writeFileSync(path.join(grid.folder, 'taken'), 'a file');
+    const result = await grid.run(args('taken/acts'));
+    expectError(result, { code: 'NOT_WRITABLE', names: ['taken'] });
+    expect(result.stderr).not.toContain('read data');
+    expect(readFileSync(path.join(grid.folder, 'taken'), 'utf8')).toBe('a file');
+  });
+});

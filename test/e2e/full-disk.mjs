@@ -1,13 +1,14 @@
 /**
  * @file test: loaded into the program before anything else, makes the disk of this one process full after MESASCOPE_TEST_DISK_BYTES.
  * A small real file system would need rights that a test may not have, and /dev/full (full(4)) a file name known beforehand; so
- * writes are counted where they leave Node, and from the limit on they fail as the system makes them fail.
+ * writes are counted where they leave Node, and from the limit on they fail as the system makes them fail. With
+ * MESASCOPE_TEST_FREE_BYTES the disk says that it has so much room.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
 
-let left = Number(process.env.MESASCOPE_TEST_DISK_BYTES);
+let left = Number(process.env.MESASCOPE_TEST_DISK_BYTES ?? Number.POSITIVE_INFINITY);
 
 /** Counts the bytes of `data`; throws what write(2) gives on a full disk. Pipes to the terminal are no disk. */
 function take(target, data) {
@@ -26,6 +27,7 @@ function counting(holder, name, { dataAt, fails }) {
       take(dataAt === 0 ? undefined : words[0], words[dataAt]);
     } catch (fault) {
       if (fails === 'by rejecting') return Promise.reject(fault);
+      if (fails === 'by calling back') return void setImmediate(words.at(-1), fault);
       throw fault;
     }
     return write.apply(this, words);
@@ -38,4 +40,8 @@ await handle.close();
 for (const name of ['writeSync', 'writeFileSync']) counting(fs, name, { dataAt: 1, fails: 'by throwing' });
 counting(fs.promises, 'writeFile', { dataAt: 1, fails: 'by rejecting' });
 counting(handles, 'writeFile', { dataAt: 0, fails: 'by rejecting' });
+counting(fs, 'write', { dataAt: 1, fails: 'by calling back' });
+if (process.env.MESASCOPE_TEST_FREE_BYTES !== undefined) {
+  fs.statfsSync = () => ({ bsize: 1, bavail: Number(process.env.MESASCOPE_TEST_FREE_BYTES) });
+}
 syncBuiltinESMExports();

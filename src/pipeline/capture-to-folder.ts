@@ -1,0 +1,127 @@
+/** @file pipeline: activations of a data file of any length into a folder for other programs, resumable and in flat memory. */
+import path from 'node:path';
+import { type LongCaptureControl, planLongCapture, runLongCapture } from '../capture/long-capture.ts';
+import { streamOfHooks } from '../capture/run-forward.ts';
+import { canonicalJson } from '../core/canonical-json.ts';
+import { MesascopeError } from '../core/errors.ts';
+import { sha256 } from '../core/hash.ts';
+import type { Model } from '../model/open-model.ts';
+import { installedRuntime, type OptimizationLevel } from '../model/runtime.ts';
+import { matchHooks } from '../onnx/hooks-names.ts';
+import { ACTIVATIONS_FORMAT } from '../store/activation-index.ts';
+import { openCaptureFolder, type PlannedCapture } from '../store/capture-folder.ts';
+import { ExampleSpool } from '../store/example-spool.ts';
+import type { StoredType } from '../store/placed-shards.ts';
+import { DEFAULT_SHARD_BYTES } from '../store/shards.ts';
+import { namingRows } from './name-errors.ts';
+import { type SpooledRows, spoolRows } from './spooled-rows.ts';
+
+export type FolderCaptureRequest = {
+  /** Path of a data file; of each example its input, id, set and group are used. */
+  readonly data: string;
+  /** Hook points, as comma-separated globs. */
+  readonly hooks: string;
+  /** Every row must have each; negative ones count from the end of the row. `all` needs rows of one length. */
+  readonly positions: readonly number[] | 'all';
+  /** The folder to be made; new or empty, or the result of this very capture. */
+  readonly out: string;
+  /** Default `float32`. `float16` rounds to nearest, ties to even. */
+  readonly dtype?: StoredType;
+  readonly optimization?: OptimizationLevel;
+  /** Rows times positions in one run; by default what suits the model's width. */
+  readonly maxBatchTokens?: number;
+} & Pick<PlannedCapture, 'maxShardBytes' | 'flushEveryMs'>;
+
+export type FolderCapture = {
+  readonly out: string;
+  readonly hooks: readonly string[];
+  readonly positions: readonly number[];
+  readonly rows: number;
+  /** Rows that were there before: of an earlier run that was stopped, or all of them. */
+  readonly rowsReused: number;
+};
+
+/**
+ * Captures hooks of every example of a data file into safetensors files with an index (docs/activations.md). Until it is complete it
+ * lies in `{out}.unfinished`; after a kill, a power cut or a full disk the same request goes on there, and ends in the same bytes.
+ *
+ * Throws what reading data, `planLongCapture` and `runLongCapture` throw, and `DISK_ROOM` (before anything runs but one batch),
+ * `DISK_FULL`, `NOT_WRITABLE`, `RUN_LOCKED`, `ACTIVATIONS_RANGE`, `BAD_SETTING` (the folder holds something else).
+ */
+export async function captureToFolder(
+  model: Model,
+  request: FolderCaptureRequest,
+  control: LongCaptureControl = {},
+): Promise<FolderCapture> {
+  const { out, dtype = 'float32', maxShardBytes = DEFAULT_SHARD_BYTES, flushEveryMs } = request;
+  const hooks = matchHooks(model.hooks, request.hooks).map(({ name }) => name);
+  const folder = openCaptureFolder(path.resolve(out));
+  let spool: ExampleSpool | undefined;
+  try {
+    spool = new ExampleSpool(folder.spoolPath);
+    const source = await spoolRows(
+      model,
+      { data: request.data, spool, stream: streamOfHooks(model, hooks) },
+      control,
+    );
+    const positions = positionsOf(request.positions, source);
+    const nameOf = (row: number): string | undefined =>
+      row < source.rows ? `example ${JSON.stringify(source.example(row).id)}` : undefined;
+    return await namingRows(nameOf, async () => {
+      const { mapping, fixedBatch, inputsSha256, dataSha256, rows } = source;
+      const { optimization, maxBatchTokens } = request;
+      const capture = planLongCapture(model, {
+        source,
+        mapping,
+        fixedBatch,
+        hooks,
+        positions,
+        ...(optimization === undefined ? {} : { optimization }),
+        ...(maxBatchTokens === undefined ? {} : { maxBatchTokens }),
+      });
+      const stored = { format: ACTIVATIONS_FORMAT, dtype, maxShardBytes };
+      const identity = { ...capture.identity, inputs: inputsSha256, data: dataSha256, stored };
+      const state = folder.resume({
+        key: sha256(canonicalJson(identity)),
+        rows,
+        batches: capture.batches.length,
+        dtype,
+        maxShardBytes,
+        ...(flushEveryMs === undefined ? {} : { flushEveryMs }),
+      });
+      const done = { out, hooks, positions, rows };
+      if (state === 'finished') return { ...done, rowsReused: rows };
+      const before = capture.batches.slice(0, folder.batchesDone);
+      const rowsReused = before.reduce((sum, batch) => sum + batch.length, 0);
+      await runLongCapture(model, capture, folder, control);
+      const about = {
+        model: { file: model.name, sha256: model.sha256 },
+        data: { file: path.basename(request.data), sha256: dataSha256 },
+        runtime: installedRuntime(),
+        positions,
+      };
+      await folder.finish(about, entriesOf(source));
+      return { ...done, rowsReused };
+    });
+  } finally {
+    spool?.close();
+    folder.close();
+  }
+}
+
+function* entriesOf(source: SpooledRows): Generator<{ id: string; set: string; group: string }> {
+  for (let row = 0; row < source.rows; row++) yield source.example(row);
+}
+
+/** Throws `BAD_SETTING`. */
+function positionsOf(positions: readonly number[] | 'all', source: SpooledRows): readonly number[] {
+  if (positions !== 'all') return [...new Set(positions)];
+  const counted = source.positions ?? source.lengths;
+  const [length] = counted;
+  if (length === undefined || counted.some((other) => other !== length)) {
+    throw new MesascopeError('BAD_SETTING', '--positions all needs token rows of one length', {
+      remedy: 'Name the positions, e.g. --positions=-1,-2.',
+    });
+  }
+  return Array.from({ length }, (_, position) => position);
+}

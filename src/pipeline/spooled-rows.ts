@@ -1,0 +1,144 @@
+/** @file pipeline: a data file checked against a model row by row and put aside on disk, so that a capture may be any length. */
+import type { RowSource } from '../core/activation-cache.ts';
+import type { ModelInput } from '../core/data-set.ts';
+import { runningSha256, type Sha256 } from '../core/hash.ts';
+import type { RunControl } from '../core/progress.ts';
+import { encode } from '../model/encode.ts';
+import type { Model } from '../model/open-model.ts';
+import { tokenizedInputs } from '../model/tokenize.ts';
+import type { StreamName } from '../onnx/contract.ts';
+import { type StreamedExample, streamExamples } from '../store/data-stream.ts';
+import type { ExampleSpool, SpooledExample } from '../store/example-spool.ts';
+import { namingRows } from './name-errors.ts';
+
+export type SpooledRows = RowSource & {
+  readonly fixedBatch: number | undefined;
+  /** Our field to the model's input name, of tokens also where the data hold text. */
+  readonly mapping: Readonly<Record<string, string>>;
+  /** `dataSetSha256` of the file. */
+  readonly dataSha256: Sha256;
+  /** Of the inputs as the model is fed them. */
+  readonly inputsSha256: Sha256;
+  example(row: number): SpooledExample;
+};
+
+/** Examples that are checked together; texts are given to the tokenizer in as many. */
+const CHUNK_ROWS = 64;
+
+/**
+ * Reads a data file of any length into a spool; memory holds 20 bytes and the id of each example; positions are counted in the stream that is captured. Throws what `streamExamples`,
+ * `encode` and the tokenizer throw, each error with the example's line and id.
+ */
+export async function spoolRows(
+  model: Model,
+  {
+    data,
+    spool,
+    stream: captured,
+  }: { readonly data: string; readonly spool: ExampleSpool; readonly stream: StreamName },
+  control: RunControl = {},
+): Promise<SpooledRows> {
+  const lengths = new GrowingInts();
+  const positions = new GrowingInts();
+  const shapeClass = new GrowingInts();
+  const classes = new Map<string, number>();
+  const inputsHash = runningSha256();
+  let first: ModelInput | undefined;
+  let mapping: Readonly<Record<string, string>> = {};
+  let fixedBatch: number | undefined;
+
+  const take = async (chunk: readonly StreamedExample[]): Promise<void> => {
+    const firstRow = spool.rows;
+    const nameOf = (row: number): string | undefined => {
+      const id = chunk[row - firstRow]?.example.id;
+      return id === undefined ? undefined : `example ${JSON.stringify(id)}`;
+    };
+    await namingRows(nameOf, async () => {
+      const { inputKind, inputs: declared } = chunk[0]!.header;
+      const given = chunk.map(({ example }) => example.input);
+      const inputs = inputKind === 'text' ? textTokens(model, given, firstRow) : given;
+      mapping = inputKind === 'text' ? asTokens(declared) : declared;
+      first ??= inputs[0];
+      const encoded = encode(model, inputs, mapping, { firstRow, first });
+      ({ fixedBatch } = encoded);
+      inputsHash.add(encoded.sha256);
+      for (const [i, { example, place }] of chunk.entries()) {
+        const { id, set, group } = example;
+        const input = inputs[i]!;
+        spool.append({ id, set, group, input, place });
+        lengths.push(encoded.lengths[i]!);
+        positions.push(encoded.positionsIn(captured)[i]!);
+        const key = shapeKey(input);
+        if (!classes.has(key)) classes.set(key, classes.size);
+        shapeClass.push(classes.get(key)!);
+      }
+    });
+  };
+
+  let chunk: StreamedExample[] = [];
+  const stream = streamExamples(data, control);
+  let step = await stream.next();
+  for (; step.done !== true; step = await stream.next()) {
+    chunk.push(step.value);
+    if (chunk.length < CHUNK_ROWS) continue;
+    await take(chunk);
+    chunk = [];
+  }
+  if (chunk.length > 0) await take(chunk);
+  return {
+    rows: spool.rows,
+    lengths: lengths.values(),
+    positions: positions.values(),
+    shapeClass: shapeClass.values(),
+    fixedBatch,
+    mapping,
+    dataSha256: step.value,
+    inputsSha256: inputsHash.digest(),
+    input: (row) => spool.read(row).input,
+    example: (row) => spool.read(row),
+  };
+}
+
+function textTokens(model: Model, inputs: readonly ModelInput[], firstRow: number): readonly ModelInput[] {
+  const texts = inputs.filter((input) => input.kind === 'text');
+  return tokenizedInputs(model, texts, { firstRow }).inputs;
+}
+
+function asTokens({ text, ...others }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return text === undefined ? others : { ...others, tokens: text };
+}
+
+/** Rows with one key are fed as one tensor. */
+function shapeKey(input: ModelInput): string {
+  switch (input.kind) {
+    case 'tokens':
+      return String(input.tokens.length);
+    case 'tensors':
+      return JSON.stringify(
+        Object.entries(input.tensors)
+          .map(([name, { dims }]) => [name, dims] as const)
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
+    case 'text':
+      return '';
+  }
+}
+
+/** Whole numbers as they come, 4 bytes each. */
+class GrowingInts {
+  #values = new Int32Array(1024);
+  #length = 0;
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) {
+      const longer = new Int32Array(2 * this.#length);
+      longer.set(this.#values);
+      this.#values = longer;
+    }
+    this.#values[this.#length++] = value;
+  }
+
+  values(): Int32Array {
+    return this.#values.slice(0, this.#length);
+  }
+}

@@ -1,0 +1,333 @@
+/** @file store: the folder that a long capture writes: unfinished beside its final name until it is whole; resumable. */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { ActivationSink, StoredTensor } from '../core/activation-cache.ts';
+import { canonicalJson } from '../core/canonical-json.ts';
+import { MesascopeError } from '../core/errors.ts';
+import type { Sha256 } from '../core/hash.ts';
+import {
+  type AboutCapture,
+  ACTIVATIONS_FORMAT,
+  type ExampleEntry,
+  fileSha256,
+  INDEX_FILE,
+  type IndexedHook,
+  keyOfIndex,
+  writeIndex,
+} from './activation-index.ts';
+import { BatchJournal } from './batch-journal.ts';
+import { type FolderLock, LOCK_FILE, lockFolder } from './folder-lock.ts';
+import {
+  createFiles,
+  hasAllFiles,
+  type PlacedLayout,
+  PlacedShards,
+  placedFiles,
+  type StoredType,
+} from './placed-shards.ts';
+import { DEFAULT_SHARD_BYTES } from './shards.ts';
+import { flushFolder, replaceFile, writing } from './write-fault.ts';
+
+/** What a capture is, settled before its first batch. */
+export type PlannedCapture = {
+  /** Hash of everything that the bytes of the folder depend on. */
+  readonly key: Sha256;
+  readonly rows: number;
+  readonly batches: number;
+  readonly dtype: StoredType;
+  /** Largest shard in bytes; the default is just under 2 GiB. */
+  readonly maxShardBytes?: number;
+  /** Longest time in milliseconds between two flushes (default 10,000): what a power cut can cost. */
+  readonly flushEveryMs?: number;
+};
+
+const PLAN_FILE = 'capture.json';
+const JOURNAL_FILE = 'journal';
+const SPOOL_FILE = 'inputs';
+const CONTENT_FOLDER = 'activations';
+const FLUSH_EVERY_MS = 10_000;
+/** Drafts of this class's small files and of locks, whose process was killed before it could rename or remove them. */
+const LEFT_BY_KILLS = /^(?:capture\.json\.\d+\.tmp|journal\.\d+\.tmp|lock\..+)$/;
+/** An index takes about so many bytes per example beside its id, set and group. */
+const INDEX_BYTES_PER_ROW = 100;
+
+/** `capture.json` of an unfinished capture. */
+const planSchema = z.strictObject({
+  format: z.literal('mesascope-unfinished-capture/1'),
+  key: z.string(),
+  tensors: z.array(
+    z.strictObject({ name: z.string(), stem: z.string(), dims: z.array(z.int().min(1)).min(1) }),
+  ),
+});
+type PlanFile = z.infer<typeof planSchema>;
+
+/**
+ * Claims the place of a capture that shall end as the folder `out`. Until it is whole it lies in `{out}.unfinished`. Throws
+ * `BAD_SETTING` when `out` holds something that no capture wrote, `RUN_LOCKED`, `NOT_WRITABLE`, `DISK_FULL`.
+ */
+export function openCaptureFolder(out: string): CaptureFolder {
+  if (!isFree(out) && keyOfIndex(join(out, INDEX_FILE)) === undefined) throw notEmpty(out);
+  const place = `${out}.unfinished`;
+  return new CaptureFolder(out, place, lockFolder(place));
+}
+
+/** Use: `resume`, then batches through `begin` and `write`, then `finish`; `close` in any case. */
+export class CaptureFolder implements ActivationSink {
+  readonly #out: string;
+  readonly #place: string;
+  readonly #lock: FolderLock;
+  #plan: PlannedCapture | undefined;
+  #begun: PlanFile | undefined;
+  #journal: BatchJournal | undefined;
+  #shards: readonly PlacedShards[] = [];
+  #flushedAt = 0;
+
+  constructor(out: string, place: string, lock: FolderLock) {
+    this.#out = out;
+    this.#place = place;
+    this.#lock = lock;
+  }
+
+  /** Path for a scratch file of this capture; `close` removes it. */
+  get spoolPath(): string {
+    return join(this.#place, SPOOL_FILE);
+  }
+
+  get batchesDone(): number {
+    return this.#journal?.done ?? 0;
+  }
+
+  /**
+   * Says what the capture is, and finds out what is there of it: `finished` when `out` already holds just this capture. Throws
+   * `BAD_SETTING` when `out` or the unfinished folder hold another one: it may be the only copy of hours of work.
+   */
+  resume(plan: PlannedCapture): 'finished' | 'unfinished' {
+    if (!isFree(this.#out)) {
+      if (keyOfIndex(join(this.#out, INDEX_FILE)) !== plan.key) throw notEmpty(this.#out);
+      // Killed after the last rename: what lies beside it has served.
+      this.#clearPlace();
+      return 'finished';
+    }
+    this.#plan = plan;
+    const begun = readPlan(join(this.#place, PLAN_FILE));
+    if (begun !== undefined && begun.key !== plan.key) {
+      throw new MesascopeError(
+        'BAD_SETTING',
+        `${this.#place} holds an unfinished capture of another model, data or settings`,
+        {
+          location: { file: this.#place },
+          remedy: 'Run the command that began it, delete that folder, or name another --out.',
+        },
+      );
+    }
+    if (begun !== undefined && this.#layouts(begun).every(hasAllFiles)) this.#start(begun);
+    return 'unfinished';
+  }
+
+  /** Where all rows are, they are finished by a process that runs no batch: `begin` is not called then. */
+  begin(tensors: readonly StoredTensor[]): void {
+    const begun: PlanFile = {
+      format: 'mesascope-unfinished-capture/1',
+      key: this.#planned().key,
+      tensors: tensors.map(({ name, dims }, i) => ({ name, stem: stemOf(name, i), dims: [...dims] })),
+    };
+    if (this.#begun !== undefined) {
+      if (canonicalJson(this.#begun) !== canonicalJson(begun)) {
+        throw new MesascopeError('INTERNAL', 'the tensors of a capture changed between two of its runs');
+      }
+      this.#mustHaveRoom(begun);
+      return;
+    }
+    this.#mustHaveRoom(begun);
+    writing(this.#place, () => {
+      // A journal that is older than the files would call their empty rows written.
+      rmSync(join(this.#place, JOURNAL_FILE), { force: true });
+      mkdirSync(join(this.#place, CONTENT_FOLDER), { recursive: true });
+    });
+    replaceFile(join(this.#place, PLAN_FILE), `${canonicalJson(begun)}\n`);
+    for (const layout of this.#layouts(begun)) createFiles(layout);
+    flushFolder(join(this.#place, CONTENT_FOLDER));
+    this.#start(begun);
+  }
+
+  async write(
+    rows: Int32Array,
+    tensors: readonly (StoredTensor & { readonly data: Float32Array })[],
+  ): Promise<void> {
+    const journal = this.#journal;
+    if (journal === undefined) throw new MesascopeError('INTERNAL', 'a capture was written before it began');
+    // All are waited for even when one fails: no write may be under way when the caller closes the files.
+    const written = await Promise.allSettled(
+      this.#shards.map((shards, i) => shards.write(rows, tensors[i]!.data)),
+    );
+    for (const one of written) if (one.status === 'rejected') throw one.reason;
+    journal.markDone(journal.done + 1);
+    if (performance.now() - this.#flushedAt > (this.#plan?.flushEveryMs ?? FLUSH_EVERY_MS))
+      await this.#flush();
+  }
+
+  /**
+   * Completes the folder: flushes, hashes, writes the index, gives the folder its name. `examples` are in the order of the rows.
+   * Throws `DISK_FULL`, `NOT_WRITABLE`.
+   */
+  async finish(about: AboutCapture, examples: Iterable<ExampleEntry>): Promise<readonly IndexedHook[]> {
+    const begun = this.#begun;
+    const plan = this.#planned();
+    if (begun === undefined || this.batchesDone !== plan.batches) {
+      throw new MesascopeError('INTERNAL', 'a capture was finished before all of its batches were there');
+    }
+    await this.#flush();
+    const content = join(this.#place, CONTENT_FOLDER);
+    const hooks: IndexedHook[] = [];
+    for (const layout of this.#layouts(begun)) {
+      const files = [];
+      for (const { path, rows } of placedFiles(layout)) {
+        files.push({ file: basename(path), rows, sha256: await fileSha256(path) });
+      }
+      hooks.push({ hook: layout.metadata.hook!, shape: [plan.rows, ...layout.dims], files });
+    }
+    const head = { format: ACTIVATIONS_FORMAT, key: plan.key, ...about, dtype: plan.dtype, hooks } as const;
+    writeIndex(join(content, INDEX_FILE), head, examples);
+    writing(this.#out, () => {
+      // Fails on a folder that has been filled meanwhile, and so never overwrites anything.
+      if (existsSync(this.#out)) rmdirSync(this.#out);
+      renameSync(content, this.#out);
+    });
+    flushFolder(dirname(this.#out));
+    this.#closeFiles();
+    this.#clearPlace();
+    return hooks;
+  }
+
+  /** Lets other processes in. What was written stays for a later run; a capture that never began leaves nothing. */
+  close(): void {
+    this.#closeFiles();
+    rmSync(this.spoolPath, { force: true });
+    this.#lock.release();
+    // Only an empty folder goes: whatever else lies there stays.
+    if (isFree(this.#place)) {
+      try {
+        rmdirSync(this.#place);
+      } catch {
+        // Gone already, or claimed by another process this moment.
+      }
+    }
+  }
+
+  #planned(): PlannedCapture {
+    if (this.#plan === undefined) throw new MesascopeError('INTERNAL', 'a capture was used before `resume`');
+    return this.#plan;
+  }
+
+  #layouts(begun: PlanFile): PlacedLayout[] {
+    const { rows, dtype, maxShardBytes = DEFAULT_SHARD_BYTES } = this.#planned();
+    return begun.tensors.map(({ name, stem, dims }) => ({
+      folder: join(this.#place, CONTENT_FOLDER),
+      stem,
+      dims,
+      dtype,
+      metadata: { hook: name },
+      rows,
+      maxShardBytes,
+    }));
+  }
+
+  #start(begun: PlanFile): void {
+    this.#begun = begun;
+    this.#journal = new BatchJournal(join(this.#place, JOURNAL_FILE), this.#planned().batches);
+    this.#shards = this.#layouts(begun).map((layout) => new PlacedShards(layout));
+    this.#flushedAt = performance.now();
+  }
+
+  async #flush(): Promise<void> {
+    const done = this.batchesDone;
+    try {
+      await Promise.all(this.#shards.map((shards) => shards.flush()));
+    } catch (cause) {
+      this.#journal?.markLost();
+      throw cause;
+    }
+    await this.#journal?.markFlushed(done);
+    this.#flushedAt = performance.now();
+  }
+
+  #mustHaveRoom(begun: PlanFile): void {
+    const files = this.#layouts(begun).flatMap(placedFiles);
+    const total = files.reduce((sum, { bytes }) => sum + bytes, INDEX_BYTES_PER_ROW * this.#planned().rows);
+    // Files that an earlier run made hold what was written to them, and nothing yet for the rest.
+    const held = files.reduce((sum, { path }) => sum + allocatedBytes(path), 0);
+    const needed = Math.max(0, total - held);
+    const { bavail, bsize } = writing(this.#place, () => statfsSync(this.#place));
+    const free = bavail * bsize;
+    if (needed <= free) return;
+    throw new MesascopeError(
+      'DISK_ROOM',
+      `the capture will take ${gigabytes(needed)} in ${dirname(this.#out)}, and ${gigabytes(free)} are free there`,
+      { location: { file: dirname(this.#out) }, facts: { needed, free, total } },
+    );
+  }
+
+  #closeFiles(): void {
+    for (const shards of this.#shards) shards.close();
+    this.#shards = [];
+    this.#journal?.close();
+    this.#journal = undefined;
+  }
+
+  /** Removes what this class made, and nothing else. */
+  #clearPlace(): void {
+    for (const name of readdirSync(this.#place)) {
+      const own = [PLAN_FILE, JOURNAL_FILE, SPOOL_FILE].includes(name) || LEFT_BY_KILLS.test(name);
+      if (own) rmSync(join(this.#place, name), { force: true });
+    }
+  }
+}
+
+/** Missing, or empty but for what a lock leaves. */
+function isFree(folder: string): boolean {
+  if (!existsSync(folder)) return true;
+  return writing(folder, () => readdirSync(folder)).every(
+    (name) => name === LOCK_FILE || name.startsWith(`${LOCK_FILE}.`),
+  );
+}
+
+function notEmpty(folder: string): MesascopeError {
+  return new MesascopeError('BAD_SETTING', `the folder ${folder} is not empty`, {
+    remedy: 'Name a new folder, or empty this one.',
+  });
+}
+
+function readPlan(path: string): PlanFile | undefined {
+  try {
+    return planSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of a file that take up room on the disk; holes do not. */
+function allocatedBytes(path: string): number {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? 0 : Math.min(found.size, 512 * found.blocks);
+}
+
+function gigabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** A file name that keeps what it can of the hook's name; a number keeps apart what that makes equal. */
+function stemOf(name: string, index: number): string {
+  const safe = name.replace(/[^A-Za-z0-9_.-]/g, '_').slice(0, 80);
+  return safe === name ? name : `${safe}-${index}`;
+}

@@ -1,0 +1,127 @@
+/** @file store: a capture that was stopped goes on from what is there, after a kill as after a power cut, to the same bytes. */
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BatchJournal, readJournal } from '../../src/store/batch-journal.ts';
+import { openCaptureFolder } from '../../src/store/capture-folder.ts';
+import { temporaryFolder } from './data-file.ts';
+import { BATCHES, filesOf, finishFrom, PLAN, runBatches, wholeCapture } from './synthetic-capture.ts';
+
+let out: string;
+beforeEach(async () => {
+  out = join(await temporaryFolder(), 'new', 'acts');
+});
+
+describe('a capture that was stopped', () => {
+  it('goes on after any number of batches, whatever a crash left of the journal, and ends in the same bytes', async () => {
+    const whole = join(out, '..', 'whole');
+    await wholeCapture(whole);
+    const wanted = filesOf(whole);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: BATCHES.length }),
+        fc.constantFrom('', 'do', 'done ', 'done 5', 'flushed 9999\n', 'nonsense\ndone 5\n', '\0\0\0\0'),
+        async (batches, torn) => {
+          rmSync(out, { recursive: true, force: true });
+          const folder = openCaptureFolder(out);
+          folder.resume(PLAN);
+          await runBatches(folder, batches);
+          folder.close();
+          if (batches > 0) appendFileSync(join(`${out}.unfinished`, 'journal'), torn);
+          await finishFrom(out, batches);
+          expect(filesOf(out)).toEqual(wanted);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('begins anew where a file was lost or cut', async () => {
+    const content = join(`${out}.unfinished`, 'activations');
+    for (const damage of [(file: string) => rmSync(file), (file: string) => truncateSync(file, 1100)]) {
+      const folder = openCaptureFolder(out);
+      folder.resume(PLAN);
+      await runBatches(folder, 3);
+      folder.close();
+      damage(join(content, readdirSync(content)[1]!));
+      const again = openCaptureFolder(out);
+      again.resume(PLAN);
+      expect(again.batchesDone).toBe(0);
+      await runBatches(again, 1);
+      again.close();
+    }
+    await finishFrom(out, 1);
+  });
+
+  it('between its last batch and its name is finished without running anything', async () => {
+    const folder = openCaptureFolder(out);
+    folder.resume(PLAN);
+    await runBatches(folder);
+    folder.close();
+    await finishFrom(out, BATCHES.length);
+    expect(readdirSync(join(out, '..'))).toEqual(['acts']);
+  });
+
+  it('between its name and the end is found finished, and what lay beside it goes', async () => {
+    await wholeCapture(out);
+    mkdirSync(`${out}.unfinished`);
+    for (const name of ['capture.json', 'journal', 'inputs'])
+      writeFileSync(join(`${out}.unfinished`, name), '');
+    const folder = openCaptureFolder(out);
+    expect(folder.resume(PLAN)).toBe('finished');
+    folder.close();
+    expect(readdirSync(join(out, '..'))).toEqual(['acts']);
+  });
+});
+
+describe('the journal', () => {
+  const journal = (): string => join(out, '..', 'journal');
+  beforeEach(() => mkdirSync(join(out, '..'), { recursive: true }));
+
+  it('after a power cut counts what was flushed, and no more', async () => {
+    const first = new BatchJournal(journal(), 100, 'aaa');
+    for (let n = 1; n <= 7; n++) first.markDone(n);
+    await first.markFlushed(5);
+    first.markDone(8);
+    first.close();
+    expect(readJournal(journal(), 100, 'aaa')).toEqual({ done: 8, flushed: 5 });
+    expect(readJournal(journal(), 100, 'bbb')).toEqual({ done: 5, flushed: 5 });
+    // A system that does not say when it was started.
+    expect(readJournal(journal(), 100, undefined)).toEqual({ done: 5, flushed: 5 });
+    const second = new BatchJournal(journal(), 100, 'bbb');
+    expect(second.done).toBe(5);
+    second.markDone(6);
+    second.close();
+    // What the first system had written and not flushed is not trusted by the third either.
+    expect(readJournal(journal(), 100, 'ccc').done).toBe(5);
+    expect(readJournal(journal(), 100, 'aaa').done).toBe(5);
+    expect(readJournal(journal(), 100, 'bbb').done).toBe(6);
+  });
+
+  it('after flushing failed counts what was flushed before', async () => {
+    const one = new BatchJournal(journal(), 100, 'aaa');
+    one.markDone(3);
+    await one.markFlushed(3);
+    one.markDone(4);
+    one.markLost();
+    one.close();
+    expect(readJournal(journal(), 100, 'aaa').done).toBe(3);
+  });
+
+  it('flushes by the clock', async () => {
+    const folder = openCaptureFolder(out);
+    folder.resume({ ...PLAN, flushEveryMs: 0 });
+    await runBatches(folder, 3);
+    folder.close();
+    expect(readFileSync(join(`${out}.unfinished`, 'journal'), 'utf8')).toMatch(/^flushed 3$/m);
+  });
+});
