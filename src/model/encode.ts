@@ -5,7 +5,7 @@ import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
 import type { StreamName } from '../onnx/contract.ts';
 import type { TensorValue } from '../runtime/contract.ts';
-import { derivedFeeds, integers, numbers } from './feeds.ts';
+import { derivedFeeds, derivedLength, integers, numbers } from './feeds.ts';
 import { type DescribedInput, type InputPlan, planInputs } from './input-roles.ts';
 import type { Model } from './open-model.ts';
 import { streamLengths } from './sequences.ts';
@@ -325,29 +325,6 @@ function rowDims(of: {
     );
   }
   return own;
-}
-
-/**
- * Positions of an input that goes with another: `encoder_attention_mask` with the encoder's states, `decoder_attention_mask` with the
- * decoder's tokens, any other with the tokens, where a row gives them; `length` where it does not. `sizes` are the first axes of what a row gives.
- */
-function derivedLength(
-  plan: InputPlan,
-  length: number,
-  sizes: ReadonlyMap<DescribedInput, number> = new Map(),
-): (input: DescribedInput) => number {
-  const sizeWhere = (matches: (input: DescribedInput) => boolean): number | undefined =>
-    [...sizes].find(([input]) => matches(input))?.[1];
-  const tokens = sizeWhere(({ role }) => role === 'tokens') ?? length;
-  const decoder =
-    sizeWhere(({ role }) => role === 'decoder-tokens') ??
-    (plan.derived.some(({ role }) => role === 'decoder-tokens') ? 1 : tokens);
-  return ({ name }) =>
-    name.startsWith('encoder_')
-      ? (sizeWhere((input) => input.name.startsWith('encoder_')) ?? tokens)
-      : name.startsWith('decoder_')
-        ? decoder
-        : tokens;
 }
 
 function fixedSizes({ shape }: DescribedInput): {

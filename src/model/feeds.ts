@@ -50,6 +50,29 @@ export function derivedFeeds(
   return feeds;
 }
 
+/**
+ * Positions of an input that goes with another: `encoder_attention_mask` with the encoder's states, `decoder_attention_mask` with the
+ * decoder's tokens, any other with the tokens, where a row gives them; `length` where it does not. `sizes` are the first axes of what a row gives.
+ */
+export function derivedLength(
+  plan: InputPlan,
+  length: number,
+  sizes: ReadonlyMap<DescribedInput, number> = new Map(),
+): (input: DescribedInput) => number {
+  const sizeWhere = (matches: (input: DescribedInput) => boolean): number | undefined =>
+    [...sizes].find(([input]) => matches(input))?.[1];
+  const tokens = sizeWhere(({ role }) => role === 'tokens') ?? length;
+  const decoder =
+    sizeWhere(({ role }) => role === 'decoder-tokens') ??
+    (plan.derived.some(({ role }) => role === 'decoder-tokens') ? 1 : tokens);
+  return ({ name }) =>
+    name.startsWith('encoder_')
+      ? (sizeWhere((input) => input.name.startsWith('encoder_')) ?? tokens)
+      : name.startsWith('decoder_')
+        ? decoder
+        : tokens;
+}
+
 /** Whole numbers of at most 31 bits as int64 or int32. */
 export function integers(
   type: InputType | undefined,

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { binomialRange } from '../../src/evidence/distribution-binomial.ts';
 import { type Linalg, openLinalg } from '../../src/linalg/linalg.ts';
+import { modesUnderNull } from './null-modes.ts';
 import {
   type Collected,
   collected,
   contrastUnderNull,
   effectsUnderNull,
   ladderUnderNull,
-  modesUnderNull,
 } from './null-runs.ts';
 
 const RUNS = 16;

@@ -5,13 +5,13 @@ import { availableParallelism } from 'node:os';
 import { binomialRange } from '../../src/evidence/distribution-binomial.ts';
 import { kolmogorovUniform } from '../../src/evidence/distribution-kolmogorov.ts';
 import { openLinalg } from '../../src/linalg/linalg.ts';
+import { modesUnderNull } from './null-modes.ts';
 import {
   type Collected,
   collected,
   contrastUnderNull,
   effectsUnderNull,
   ladderUnderNull,
-  modesUnderNull,
   twinsUnderNull,
 } from './null-runs.ts';
 
