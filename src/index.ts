@@ -64,12 +64,20 @@ export {
   type FolderCaptureRequest,
 } from './pipeline/capture-to-folder.ts';
 export {
+  type CompareRequest,
+  type Comparison,
+  type CrossReading,
+  compareModels,
+  type HookDifference,
+} from './pipeline/compare-models.ts';
+export {
   type AuditSettings,
   defineExperiment,
   type Experiment,
   type ExperimentSpec,
   type RollOutSpec,
 } from './pipeline/experiment.ts';
+export { type FitRequest, type FittedProbe, fitProbe } from './pipeline/fit-probe.ts';
 export { type Plan, planExperiment } from './pipeline/plan-experiment.ts';
 export { type Prepared, prepareExperiment } from './pipeline/prepare-experiment.ts';
 export { loadProbe, saveProbe } from './pipeline/probe-files.ts';

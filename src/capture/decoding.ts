@@ -171,7 +171,8 @@ function plannedDecoding(model: Model, setup: DecodingSetup): PlannedDecoding {
   const steering = (setup.steering ?? []).map((one) => plannedSteering(model, one));
   const batch = tokens.shape?.[0];
   const caches = setup.caches === 'never' || typeof batch === 'number' ? [] : cachePairs(model);
-  const edits = steering.map(({ value }, i) => ({ value, kind: 'add' as const, id: `steer-${i}` }));
+  // Mask and vector have the axes batch, position and width.
+  const edits = steering.map(({ value }, i) => ({ value, kind: 'add' as const, id: `steer-${i}`, rank: 3 }));
   const whole = new Set([...hooks.map(({ value }) => value), ...caches.map(({ output: name }) => name)]);
   const request: InstrumentRequest = {
     outputs: [

@@ -152,7 +152,12 @@ function plannedEdits(model: Model, setup: InterventionSetup): PlannedEdits {
   const output = choiceOutput(model);
   const { candidates } = setup;
   if (candidates !== undefined) mustTakeCandidates(model.name, output, setup.readout);
-  const edits = setup.edits.map(({ kind }, i) => ({ value: sites[i]!.value, kind, id: `edit-${i}` }));
+  const edits = setup.edits.map(({ kind, hook }, i) => ({
+    value: sites[i]!.value,
+    kind,
+    id: `edit-${i}`,
+    rank: hookNamed(model.hooks, hook).axes.length,
+  }));
   const observed = (setup.observe ?? []).map((hook) => observedHook(model, hook));
   const request = {
     outputs: [

@@ -124,7 +124,13 @@ export type EditKind =
   /** changed = X__pre + ((value - X__pre) B) B^T. */
   | 'replace-in-subspace';
 
-export type EditRequest = { readonly value: string; readonly kind: EditKind; readonly id: string };
+export type EditRequest = {
+  readonly value: string;
+  readonly kind: EditKind;
+  readonly id: string;
+  /** Number of axes of what will be fed as mask and value; a fused operator behind the edit may need to know it before it runs. */
+  readonly rank?: number;
+};
 
 /** Names of the inputs that an edit added; `value` and `basis` only for the kinds that use them. */
 export type EditInputs = {

@@ -15,13 +15,15 @@ export type EditPlace = {
 /**
  * Declares the inputs of one edit. They are there even when the edit itself is pruned away, so that the same feeds fit.
  *
- * No shapes are stated: the value and the mask may be broadcast, and ONNX Runtime warns about a stated shape that is not met.
+ * No sizes are stated: the value and the mask may be broadcast, and ONNX Runtime warns about a stated size that is not met. The number of
+ * axes is, where it is known: an operator that takes its inputs for packed ones while nothing is known of them would be read wrongly.
  */
 export function addEditInputs(parts: AddedParts, edit: EditRequest): EditInputs {
-  const { id, kind } = edit;
+  const { id, kind, rank } = edit;
   const wish = `mesascope/${id}`;
-  const mask = parts.input(`${wish}/mask`, { type: 'bool' });
-  const value = (): string => parts.input(`${wish}/value`, { type: 'float32' });
+  const axes = rank === undefined ? {} : { shape: new Array<null>(rank).fill(null) };
+  const mask = parts.input(`${wish}/mask`, { type: 'bool', ...axes });
+  const value = (): string => parts.input(`${wish}/value`, { type: 'float32', ...axes });
   const basis = (): string => parts.input(`${wish}/basis`, { type: 'float32', shape: [null, null] });
   switch (kind) {
     case 'add':

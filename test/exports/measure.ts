@@ -69,7 +69,7 @@ export async function measureExport(path: string, truth: string): Promise<Measur
         }
       }
     }
-    const checks = await verifyModel(model, {}).catch((error: Error) => [
+    const checks = await verifyModel(model, { hooks: '**' }).catch((error: Error) => [
       { id: 'checks', state: 'failed' as const, value: undefined, limit: undefined, note: error.message },
     ]);
     return {
