@@ -83,7 +83,15 @@ export function planLongCapture(model: Model, request: LongCaptureRequest): Long
     // Another grouping of the rows changes last bits, and the journal counts batches.
     maxTokens,
   };
-  return { batches, identity, request, sites, graph: capturePlan(sites, undefined), optimization };
+  const graph = capturePlan(sites, undefined, { everyPosition: areAll(request.positions, source.lengths) });
+  return { batches, identity, request, sites, graph, optimization };
+}
+
+/** True when the positions are those of every row, in order. */
+function areAll(positions: readonly number[], lengths: Int32Array): boolean {
+  return (
+    positions.every((position, i) => position === i) && lengths.every((length) => length === positions.length)
+  );
 }
 
 /** 4096 for small models, as `runForward` has it; 1024 at a width of 768, which a bench found a fifth faster there. */

@@ -212,6 +212,22 @@ describe('a long capture', () => {
     const equal = randomRows({ count: 9, seed: 1, shortest: 5, longest: 5 });
     const made = await captureToFolder(model, { ...request, positions: 'all', data: dataOf(equal), out });
     expect(made.positions).toEqual([0, 1, 2, 3, 4]);
+    // All of them in another order are picked, and hold the same.
+    await captureToFolder(model, {
+      ...request,
+      positions: [4, 3, 2, 1, 0],
+      data: dataOf(equal),
+      out: `${out}3`,
+    });
+    const [straight, reversed] = [readActivations(out), readActivations(`${out}3`)];
+    for (const hook of GRID_HOOKS) {
+      for (let row = 0; row < equal.length; row++) {
+        const slots = Array.from({ length: 5 }, (_, i) =>
+          straight.row(hook, row).slice(64 * i, 64 * (i + 1)),
+        );
+        expect([...reversed.row(hook, row)]).toEqual(slots.reverse().flatMap((slot) => [...slot]));
+      }
+    }
     const mixed = captureToFolder(model, {
       ...request,
       positions: 'all',
@@ -219,7 +235,7 @@ describe('a long capture', () => {
       out: `${out}2`,
     });
     await expect(mixed).rejects.toMatchObject({ code: 'BAD_SETTING' });
-    expect(readdirSync(folder).sort()).toEqual(['acts', 'rows.jsonl']);
+    expect(readdirSync(folder).sort()).toEqual(['acts', 'acts3', 'rows.jsonl']);
   });
 
   it('says which line lacks a position', async () => {
