@@ -161,7 +161,7 @@ function memory(): void {
   const random = seededRandom('bench lengths');
   const peaks = [1000, 10_000].map((rows) => {
     // Short prompts, for the clock's sake, and few lengths, so that also 1,000 of them fill their batches.
-    const data = dataFile(Array.from({ length: rows }, () => 4 + random.integer(9)));
+    const data = dataFile(Array.from({ length: rows }, () => 8 + 2 * random.integer(3)));
     const child = spawnSync(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(import.meta.url), 'child', modelPath, data, join(folder, 'out')],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { capturePlan } from '../../src/capture/capture-plan.ts';
 import { siteOf } from '../../src/capture/capture-sites.ts';
-import type { CaptureEstimate } from '../../src/capture/long-capture.ts';
+import { type CaptureEstimate, planLongCapture } from '../../src/capture/long-capture.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
 import type { ModelInput } from '../../src/core/data-set.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
@@ -113,6 +113,20 @@ describe('a long capture', () => {
         }
       }
     }
+  });
+
+  it('keeps what a batch brings out of the graph within bounds, however many positions are asked for', () => {
+    const source = {
+      rows: 100_000,
+      lengths: new Int32Array(100_000).fill(6),
+      shapeClass: new Int32Array(100_000),
+      input: () => inputs[0]!,
+    };
+    const base = { source, mapping: {}, fixedBatch: undefined, hooks: GRID_HOOKS, maxBatchTokens: 10 ** 6 };
+    const rowsAt = (positions: readonly number[]): number =>
+      planLongCapture(model, { ...base, positions }).batches[0]!.length;
+    // 2^24 numbers, four hooks of 64 at each position; a row has six.
+    expect([rowsAt([-1]), rowsAt([0, 1, 2, 3, 4, 5])]).toEqual([2 ** 16, Math.floor(2 ** 16 / 6)]);
   });
 
   it('estimates before anything is written, and says how far it is', async () => {
