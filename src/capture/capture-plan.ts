@@ -21,6 +21,11 @@ export type CaptureNames = {
   readonly readout: string | undefined;
 };
 
+export type CapturePlanOptions = {
+  /** All positions of every row are asked for, in order: picking them would only copy the value. */
+  readonly everyPosition?: boolean;
+};
+
 /**
  * Hooks at one list of positions, and the output at the read-out. The two lists differ, and an instrumented graph has one,
  * so the output is picked in a second step: taking it at every position would copy a whole vocabulary for each.
@@ -28,11 +33,12 @@ export type CaptureNames = {
 export function capturePlan(
   sites: readonly CaptureSite[],
   output: ChoiceOutput | undefined,
+  { everyPosition = false }: CapturePlanOptions = {},
 ): CapturePlanOfGraph {
   const values = [...new Map(sites.map((site) => [site.value, site])).values()];
   const hookOutputs: OutputRequest[] = values.map(({ value, positions }) => ({
     value,
-    pick: positions ? 'positions' : 'all',
+    pick: positions && !everyPosition ? 'positions' : 'all',
   }));
   const outputPick: OutputRequest[] =
     output === undefined ? [] : [{ value: output.value, pick: output.positions ? 'positions' : 'all' }];

@@ -32,10 +32,21 @@ export function mustBeFinite(
   data: Float32Array,
   of: { readonly name: string; readonly batch: Int32Array; readonly perRow: number },
 ): void {
-  // x * 0 is 0 for finite x and NaN otherwise: one sum tells, without a branch per value.
-  let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += data[i]! * 0;
-  if (sum === 0) return;
+  // x * 0 is 0 for finite x and NaN otherwise: sums tell, without a branch per value. Four of them halve the time, since each
+  // addition waits for the one before it.
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
+  const whole = data.length - (data.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    first += data[i]! * 0;
+    second += data[i + 1]! * 0;
+    third += data[i + 2]! * 0;
+    fourth += data[i + 3]! * 0;
+  }
+  for (let i = whole; i < data.length; i++) first += data[i]! * 0;
+  if (first + second + third + fourth === 0) return;
   const at = data.findIndex((value) => !Number.isFinite(value));
   const row = of.batch[Math.floor(at / of.perRow)]!;
   throw new MesascopeError('ACTIVATIONS_NON_FINITE', `${of.name} is ${data[at]} for example ${row}`, {

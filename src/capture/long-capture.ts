@@ -8,6 +8,8 @@ import { encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import { installedRuntime, type OptimizationLevel, type TensorValue } from '../model/runtime.ts';
 import type { OpenSession } from '../model/session-pool.ts';
+import type { HookPoint } from '../onnx/contract.ts';
+import { hookNamed } from '../onnx/hooks-names.ts';
 import { type CapturePlanOfGraph, capturePlan } from './capture-plan.ts';
 import { type CaptureSite, mustHavePositions, positionFeed, positionIn, siteOf } from './capture-sites.ts';
 import { type Block, hookBlock, sizeOf } from './hook-block.ts';
@@ -59,6 +61,10 @@ const STAGE = 'capture';
 /** Rows times positions times width of a batch: beyond, what a block computes between no longer stays in the processor's cache. */
 const BATCH_VALUES = 786_432;
 const FEWEST_BATCH_TOKENS = 256;
+/** Numbers that one batch may bring out of the graph, 64 MiB; two batches are in memory at a time. */
+const MOST_OUTPUT_VALUES = 2 ** 24;
+/** Width to reckon with where the graph does not tell a hook's. */
+const UNKNOWN_WIDTH = 4096;
 
 /**
  * Rows in batches of equal shape (nothing is padded), and how the graph is instrumented for them: cut off behind the last hook, positions
@@ -76,7 +82,8 @@ export function planLongCapture(model: Model, request: LongCaptureRequest): Long
     );
   }
   const maxTokens = request.maxBatchTokens ?? batchTokensFor(model);
-  const { batches } = batchByLength({ ...source, fixedBatch }, { maxRows: maxTokens, maxTokens });
+  const maxRows = Math.min(maxTokens, rowsThatFit(model, request));
+  const { batches } = batchByLength({ ...source, fixedBatch }, { maxRows, maxTokens });
   const identity = {
     model: model.sha256,
     hooks: sites,
@@ -85,8 +92,31 @@ export function planLongCapture(model: Model, request: LongCaptureRequest): Long
     optimization,
     // Another grouping of the rows changes last bits, and the journal counts batches.
     maxTokens,
+    maxRows,
   };
-  return { batches, identity, request, sites, graph: capturePlan(sites, undefined), optimization };
+  const graph = capturePlan(sites, undefined, { everyPosition: areAll(request.positions, source.lengths) });
+  return { batches, identity, request, sites, graph, optimization };
+}
+
+/** Rows of which all hooks together stay within `MOST_OUTPUT_VALUES`, at least one. */
+function rowsThatFit(model: Model, { hooks, positions }: LongCaptureRequest): number {
+  const width = hooks.reduce(
+    (sum, hook) => sum + widthOf(hookNamed(model.hooks, hook), model.hooks.width),
+    0,
+  );
+  return Math.max(1, Math.floor(MOST_OUTPUT_VALUES / (width * Math.max(1, positions.length))));
+}
+
+/** Of a hook divided into heads, of all of them together where their number is known by the model's width. */
+function widthOf({ axes, width = UNKNOWN_WIDTH }: HookPoint, modelWidth: number | undefined): number {
+  return axes.includes('head') ? Math.max(width, modelWidth ?? UNKNOWN_WIDTH) : width;
+}
+
+/** True when the positions are those of every row, in order. */
+function areAll(positions: readonly number[], lengths: Int32Array): boolean {
+  return (
+    positions.every((position, i) => position === i) && lengths.every((length) => length === positions.length)
+  );
 }
 
 /** 4096 for small models, as `runForward` has it; 1024 at a width of 768, which a bench found a fifth faster there. */

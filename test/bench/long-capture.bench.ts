@@ -22,7 +22,7 @@ const STREAMS = 'embed,blocks.*.resid_post';
 const BATCH = 8;
 /** The requirements. */
 const MOST_EQUAL = 1.05;
-const MOST_LAYERS = 0.1;
+const MOST_LAYERS = 1.1;
 const MOST_MEMORY = 1.1;
 const FEWEST_PEERS = 2;
 const MOST_DIFFERENCE = 1e-4;
@@ -64,24 +64,42 @@ function feeds(rows: number, length: number): Record<string, TensorValue> {
   return { input_ids: { type: 'int64', dims: [rows, length], data } };
 }
 
-/** Every stream at every position of equal batches, written to disk, against the plain pass over as many batches; by turns. */
+/**
+ * Every stream at every position of equal batches, written to disk, against the plain pass over as many batches; by turns. What a bare write of as
+ * many bytes to new files takes is told beside it: some virtual machines get memory for the page cache from their host as they go.
+ */
 async function equalBatches(): Promise<void> {
-  const [batches, rounds, length] = [8, 5, SIZE.length];
+  const [batches, rounds, length] = [12, 5, SIZE.length];
   const data = dataFile(Array.from({ length: batches * BATCH }, () => length));
   const plain = await openSession({ kind: 'path', path: modelPath });
   const model = await openModel(modelPath);
-  const ratios = { passes: [] as number[], whole: [] as number[] };
+  const ratios = { passes: [] as number[], cpu: [] as number[], bare: [] as number[], whole: [] as number[] };
+  const bytes = new Uint8Array(4 * BATCH * length * SIZE.width).fill(1);
   for (let round = 0; round <= rounds; round++) {
+    const [before, given] = [process.cpuUsage(), feeds(BATCH, length)];
     const plainMs = await timed(async () => {
-      for (let i = 0; i < batches; i++) await plain.run(feeds(BATCH, length));
+      for (let i = 0; i < batches; i++) await plain.run(given);
     });
+    const plainCpu = cpuSince(before);
+    const bareMs = await timed(async () => {
+      for (let i = 0; i < batches * (SIZE.layers + 1); i++) {
+        writeFileSync(join(folder, `bare-${i % (SIZE.layers + 1)}`), bytes, { flag: 'a' });
+      }
+    });
+    for (let i = 0; i <= SIZE.layers; i++) rmSync(join(folder, `bare-${i}`));
     const out = join(folder, 'equal');
     let passesMs = Number.NaN;
+    let passesCpu = Number.NaN;
+    let started: NodeJS.CpuUsage | undefined;
     const request = { data, hooks: STREAMS, positions: 'all', out, maxBatchTokens: BATCH * length } as const;
     const wholeMs = await timed(() =>
       captureToFolder(model, request, {
         onProgress(event) {
-          if (event.kind === 'stage-end' && event.stage === 'capture') passesMs = event.durationMs;
+          if (event.kind === 'warning' || event.stage !== 'capture') return;
+          if (event.kind === 'stage-start') started = process.cpuUsage();
+          if (event.kind !== 'stage-end') return;
+          passesMs = event.durationMs;
+          passesCpu = cpuSince(started!);
         },
       }),
     );
@@ -89,6 +107,8 @@ async function equalBatches(): Promise<void> {
     // The first round opens the session.
     if (round === 0) continue;
     ratios.passes.push(passesMs / plainMs);
+    ratios.cpu.push(passesCpu / plainCpu);
+    ratios.bare.push(bareMs / plainMs);
     ratios.whole.push(wholeMs / plainMs);
   }
   await plain.close();
@@ -96,13 +116,12 @@ async function equalBatches(): Promise<void> {
   console.log(
     `\n${batches} batches of ${BATCH} rows of ${length} tokens, ${SIZE.layers + 1} streams at every position; medians of ${rounds} rounds`,
   );
-  // One row of warm-up is a part of it, and would not be felt in a longer capture.
-  claim(
-    'passes and writing, against plain passes',
-    median(ratios.passes) - 1 / (BATCH * batches),
-    MOST_EQUAL,
+  claim('passes and writing, against plain passes', median(ratios.passes), MOST_EQUAL);
+  const [cpu, bare, whole] = [ratios.cpu, ratios.bare, ratios.whole].map((each) => median(each).toFixed(3));
+  console.log(`  processor time, which what else runs disturbs less: ${cpu}`);
+  console.log(
+    `  a bare write of as many bytes alone: ${bare}; with reading data, hashes and flushing: ${whole}`,
   );
-  console.log(`  with reading data, hashes and flushing: ${median(ratios.whole).toFixed(3)} times plain`);
 }
 
 /** The stream behind layer k alone, at the last token, against the whole plain pass. */
@@ -130,7 +149,7 @@ async function layers(): Promise<void> {
         const ms = await timed(() => open.session.run(fed, names.fetches));
         if (round > 0) ratios.push(ms / plainMs);
       }
-      claim(`k = ${k}`, median(ratios), (k + 1) / SIZE.layers + MOST_LAYERS);
+      claim(`k = ${k}`, median(ratios), (MOST_LAYERS * (k + 1)) / SIZE.layers);
     });
     await model.close();
   }
@@ -142,7 +161,7 @@ function memory(): void {
   const random = seededRandom('bench lengths');
   const peaks = [1000, 10_000].map((rows) => {
     // Short prompts, for the clock's sake, and few lengths, so that also 1,000 of them fill their batches.
-    const data = dataFile(Array.from({ length: rows }, () => 4 + random.integer(9)));
+    const data = dataFile(Array.from({ length: rows }, () => 8 + 2 * random.integer(3)));
     const child = spawnSync(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(import.meta.url), 'child', modelPath, data, join(folder, 'out')],
@@ -188,9 +207,11 @@ async function peers(decoder: WideDecoder): Promise<void> {
     `\n${prompts} prompts, ${tokens} tokens, ${SIZE.layers + 1} streams at the last token; ${rounds} rounds by turns`,
   );
   const seconds = { ours: [] as number[], hooks: [] as number[], lens: [] as number[] };
+  const cpu = { ours: [] as number[], hooks: [] as number[], lens: [] as number[] };
   for (let round = 0; round < rounds; round++) {
     const out = join(folder, 'acts');
     rmSync(out, { recursive: true, force: true });
+    const before = process.cpuUsage();
     // Opening the model and reading the data count here; the peers' clock starts behind both.
     const ms = await timed(async () => {
       const model: Model = await openModel(modelPath);
@@ -198,12 +219,14 @@ async function peers(decoder: WideDecoder): Promise<void> {
       await model.close();
     });
     seconds.ours.push(ms / 1000);
+    cpu.ours.push(cpuSince(before) / 1000);
     for (const kind of ['hooks', 'lens'] as const) {
       const script = fileURLToPath(new URL('./peers_bench.py', import.meta.url));
       const child = spawnSync(python, [script, folder, kind], { encoding: 'utf8' });
       if (child.status !== 0) throw new Error(child.stderr);
       const report = JSON.parse(child.stdout.trim().split('\n').at(-1)!) as Report;
       seconds[kind].push(report.seconds);
+      cpu[kind].push(report.cpu);
       if (!(report.difference < MOST_DIFFERENCE)) {
         throw new Error(`${kind}: values differ by ${report.difference} of the largest`);
       }
@@ -221,13 +244,19 @@ async function peers(decoder: WideDecoder): Promise<void> {
   for (const kind of ['hooks', 'lens'] as const) {
     const ratio = median(seconds[kind].map((theirs, i) => theirs / seconds.ours[i]!));
     const name = kind === 'hooks' ? 'padded script with PyTorch hooks' : 'TransformerLens run_with_cache';
+    const work = median(cpu[kind].map((theirs, i) => theirs / cpu.ours[i]!)).toFixed(2);
     console.log(
-      `  ${ratio.toFixed(2)} times faster than a ${name} (required: at least ${FEWEST_PEERS}) ${ratio >= FEWEST_PEERS ? 'ok' : 'NOT MET'}`,
+      `  ${ratio.toFixed(2)} times faster than a ${name} (required: at least ${FEWEST_PEERS}) ${ratio >= FEWEST_PEERS ? 'ok' : 'NOT MET'}; processor time ${work} times`,
     );
   }
 }
 
-type Report = { readonly seconds: number; readonly difference: number; readonly threads: number };
+type Report = {
+  readonly seconds: number;
+  readonly cpu: number;
+  readonly difference: number;
+  readonly threads: number;
+};
 
 /**
  * Lengths from 8 to 128 in random order. Ten thousand prompts have about 83 of each length; fewer ones get fewer lengths, the middles of equal
@@ -261,6 +290,12 @@ function writeTensors(path: string, tensors: WideDecoder['weights']): void {
   size.writeBigUInt64LE(BigInt(text.length));
   const parts = tensors.map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength));
   writeFileSync(path, Buffer.concat([size, text, ...parts]));
+}
+
+/** Milliseconds of processor time of this process, all threads. */
+function cpuSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -4,7 +4,7 @@ TransformerLens; the weights, the prompts and the folder to compare with come fr
     peers_bench.py FOLDER hooks|lens
 
 FOLDER holds weights.safetensors, spec.json and rows.jsonl; the result goes to FOLDER/hooks.safetensors or FOLDER/lens.safetensors, one
-tensor [rows, streams, width]. Prints one JSON line: seconds for the whole job (without imports and loading the model), and, where
+tensor [rows, streams, width]. Prints one JSON line: seconds and processor seconds for the whole job (without imports and loading the model), and, where
 FOLDER/acts lies, the largest difference between its values and these, relative to the largest value.
 """
 
@@ -168,12 +168,12 @@ def main():
     with torch.no_grad():
         rows = [json.loads(line)["tokens"] for line in (folder / "rows.jsonl").read_text().splitlines()[1:]]
         run = {"hooks": with_hooks, "lens": with_lens}[kind](weights, spec, rows)
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         values = run()
         save_file({"acts": values.contiguous()}, folder / f"{kind}.safetensors")
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     worst = difference(folder / "acts", values) if (folder / "acts").exists() else math.nan
-    print(json.dumps({"seconds": seconds, "difference": worst, "threads": torch.get_num_threads()}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "difference": worst, "threads": torch.get_num_threads()}))
 
 
 main()

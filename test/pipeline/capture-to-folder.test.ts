@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { capturePlan } from '../../src/capture/capture-plan.ts';
 import { siteOf } from '../../src/capture/capture-sites.ts';
-import type { CaptureEstimate } from '../../src/capture/long-capture.ts';
+import { type CaptureEstimate, planLongCapture } from '../../src/capture/long-capture.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
 import type { ModelInput } from '../../src/core/data-set.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
@@ -115,6 +115,20 @@ describe('a long capture', () => {
     }
   });
 
+  it('keeps what a batch brings out of the graph within bounds, however many positions are asked for', () => {
+    const source = {
+      rows: 100_000,
+      lengths: new Int32Array(100_000).fill(6),
+      shapeClass: new Int32Array(100_000),
+      input: () => inputs[0]!,
+    };
+    const base = { source, mapping: {}, fixedBatch: undefined, hooks: GRID_HOOKS, maxBatchTokens: 10 ** 6 };
+    const rowsAt = (positions: readonly number[]): number =>
+      planLongCapture(model, { ...base, positions }).batches[0]!.length;
+    // 2^24 numbers, four hooks of 64 at each position; a row has six.
+    expect([rowsAt([-1]), rowsAt([0, 1, 2, 3, 4, 5])]).toEqual([2 ** 16, Math.floor(2 ** 16 / 6)]);
+  });
+
   it('estimates before anything is written, and says how far it is', async () => {
     const estimates: { readonly estimate: CaptureEstimate; readonly files: number }[] = [];
     const events: ProgressEvent[] = [];
@@ -212,6 +226,22 @@ describe('a long capture', () => {
     const equal = randomRows({ count: 9, seed: 1, shortest: 5, longest: 5 });
     const made = await captureToFolder(model, { ...request, positions: 'all', data: dataOf(equal), out });
     expect(made.positions).toEqual([0, 1, 2, 3, 4]);
+    // All of them in another order are picked, and hold the same.
+    await captureToFolder(model, {
+      ...request,
+      positions: [4, 3, 2, 1, 0],
+      data: dataOf(equal),
+      out: `${out}3`,
+    });
+    const [straight, reversed] = [readActivations(out), readActivations(`${out}3`)];
+    for (const hook of GRID_HOOKS) {
+      for (let row = 0; row < equal.length; row++) {
+        const slots = Array.from({ length: 5 }, (_, i) =>
+          straight.row(hook, row).slice(64 * i, 64 * (i + 1)),
+        );
+        expect([...reversed.row(hook, row)]).toEqual(slots.reverse().flatMap((slot) => [...slot]));
+      }
+    }
     const mixed = captureToFolder(model, {
       ...request,
       positions: 'all',
@@ -219,7 +249,7 @@ describe('a long capture', () => {
       out: `${out}2`,
     });
     await expect(mixed).rejects.toMatchObject({ code: 'BAD_SETTING' });
-    expect(readdirSync(folder).sort()).toEqual(['acts', 'rows.jsonl']);
+    expect(readdirSync(folder).sort()).toEqual(['acts', 'acts3', 'rows.jsonl']);
   });
 
   it('says which line lacks a position', async () => {
