@@ -1,6 +1,6 @@
 /** @file model: a list of inputs as flat arrays that any batch of rows can be fed from; checks them once, before running. */
 import { locatedAt, locatedAtHeader } from '../core/data-place.ts';
-import type { ModelInput } from '../core/data-set.ts';
+import type { InputKind, ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
 import type { StreamName } from '../onnx/contract.ts';
@@ -9,7 +9,7 @@ import { derivedFeeds, integers, numbers } from './feeds.ts';
 import { type DescribedInput, type InputPlan, planInputs } from './input-roles.ts';
 import type { Model } from './open-model.ts';
 import { streamLengths } from './sequences.ts';
-import { tokenizedInputs } from './tokenize.ts';
+import { kindOf, tokenizedInputs, type WrittenInput } from './tokenize.ts';
 
 /** Inputs ready to run; row i is input i. */
 export type Encoded = {
@@ -35,15 +35,15 @@ type Flat = Omit<Encoded, 'positionsIn'>;
  * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`.
  *
  * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `INPUT_TOO_LONG`, `TOKEN_RANGE` (example and
- * position named; only where the graph shows its table), `TOKENIZER_MISSING`, `TOKENIZER_INVALID` (text alone). Faults of an input that was read from a file point at its line.
+ * position named; only where the graph shows its table), `TOKENIZER_MISSING`, `TOKENIZER_INVALID` (text alone), `CHAT_TEMPLATE_MISSING`, `CHAT_TEMPLATE_INVALID`, `CHAT_REFUSED` (chats alone). Faults of an input that was read from a file point at its line.
  */
 export function encode(
   model: Model,
   inputs: readonly ModelInput[],
   mapping: Readonly<Record<string, string>>,
 ): Encoded {
-  const kind = inputs[0]?.kind ?? 'tokens';
-  const stranger = inputs.findIndex((input) => input.kind !== kind);
+  const kind = inputs[0] === undefined ? 'tokens' : kindOf(inputs[0]);
+  const stranger = inputs.findIndex((input) => kindOf(input) !== kind);
   if (stranger >= 0) {
     throw new MesascopeError(
       'INPUT_INVALID',
@@ -75,7 +75,7 @@ export function encode(
 
 function flattened(
   model: Model,
-  kind: ModelInput['kind'],
+  kind: InputKind,
   inputs: readonly ModelInput[],
   mapping: Readonly<Record<string, string>>,
 ): Flat {
@@ -83,7 +83,7 @@ function flattened(
     case 'text':
       return encodeTokens(
         model,
-        tokenizedInputs(model, inputs as readonly (ModelInput & { kind: 'text' })[]).inputs,
+        tokenizedInputs(model, inputs as readonly WrittenInput[]).inputs,
         mapping.text === undefined ? mapping : { ...mapping, tokens: mapping.text },
       );
     case 'tokens':

@@ -87,7 +87,8 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
     });
   }
   throwIfAborted(control.signal);
-  const dataSet: DataSet = { ...header, examples };
+  const { chat: _, ...described } = header;
+  const dataSet: DataSet = { ...described, examples };
   control.onProgress?.({ kind: 'stage-end', stage: 'read data', durationMs: performance.now() - started });
   return { dataSet, sha256: dataSetSha256(dataSet), warnings: dataSetWarnings(dataSet) };
 }
@@ -185,7 +186,7 @@ export function dataSetSha256(dataSet: DataSet): Sha256 {
   }
 }
 
-function* canonicalLines(header: DataHeader, examples: readonly Example[]): Generator<string> {
+function* canonicalLines(header: Omit<DataSet, 'examples'>, examples: readonly Example[]): Generator<string> {
   yield `${canonicalJson(header)}\n`;
   for (const example of examples) yield `${canonicalJson(example)}\n`;
 }
