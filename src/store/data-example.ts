@@ -203,9 +203,13 @@ function modelInput(line: InputFields, header: DataHeader, place: LinePlace, pat
       });
     }
   }
-  for (const part of ['response', 'messages', 'chat'] as const) {
+  for (const [part, does] of [
+    ['response', 'goes on from a text'],
+    ['messages', 'are a text once they are rendered'],
+    ['chat', 'goes with messages'],
+  ] as const) {
     if (line[part] !== undefined && kind !== 'text')
-      throw fieldFault(place, [...path, part], `belongs to a text, and the input is "${kind}"`);
+      throw fieldFault(place, [...path, part], `${does}, and the input is "${kind}"`);
   }
   if (line.messages !== undefined) return chatInput(line, header, place, path);
   if (line.chat !== undefined)
