@@ -43,6 +43,7 @@ export { smallestContrast, smallestEquivalenceMargin, smallestMeanEffect } from 
 export type { Claim, Headline, RungId, RungResult, Statistic, Verdict } from './evidence/rung.ts';
 export { type Linalg, openLinalg } from './linalg/linalg.ts';
 export { pca } from './linalg/pca.ts';
+export { roleMask } from './model/chat-positions.ts';
 export { choiceColumns } from './model/choice-tokens.ts';
 export { type Model, openModel } from './model/open-model.ts';
 export { positionsOfSpan, responseMask, spanRequest } from './model/text-positions.ts';

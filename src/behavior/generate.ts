@@ -128,11 +128,13 @@ type Answer = {
 };
 
 function promptTokens(model: Model, prompts: readonly ModelInput[]): (readonly number[])[] {
-  const texts = prompts.flatMap((prompt) => (prompt.kind === 'text' ? [prompt] : []));
+  const texts = prompts.flatMap((prompt) =>
+    prompt.kind === 'text' || prompt.kind === 'messages' ? [prompt] : [],
+  );
   const fromText = tokenizedInputs(model, texts, { nameOf: (row) => `prompt ${row}` }).inputs.values();
   return prompts.map((prompt, row) => {
     if (prompt.kind === 'tokens') return prompt.tokens;
-    if (prompt.kind === 'text') return fromText.next().value!.tokens;
+    if (prompt.kind !== 'tensors') return fromText.next().value!.tokens;
     throw new MesascopeError(
       'INPUT_INVALID',
       `prompt ${row} is of tensors, and only tokens can be written on from`,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Generation, generate } from '../behavior/generate.ts';
 import type { Sampling } from '../behavior/sampling.ts';
 import type { SteeredPositions } from '../capture/steering.ts';
-import type { ModelInput } from '../core/data-set.ts';
+import type { ChatMessage, ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { openLinalg } from '../linalg/linalg.ts';
@@ -14,6 +14,7 @@ import { loadProbe } from '../pipeline/probe-files.ts';
 import { scoreAnswer } from '../pipeline/score-answers.ts';
 import type { SavedProbe } from '../probe/probe-file.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
+import { readMessages } from './messages-file.ts';
 import { readSteering } from './steering-option.ts';
 import { counted, numberText, plainLine, shownPath, table } from './words.ts';
 
@@ -21,6 +22,8 @@ export type GenerateOptions = {
   readonly model: string;
   readonly prompt?: readonly string[] | undefined;
   readonly tokens?: readonly string[] | undefined;
+  /** Files that hold a list of messages each. */
+  readonly messages?: readonly string[] | undefined;
   readonly samples?: number | undefined;
   readonly maxNew?: number | undefined;
   readonly temperature?: number | undefined;
@@ -44,13 +47,22 @@ export async function generateCommand(options: GenerateOptions, context: Command
   const probes = await Promise.all(
     (options.probe ?? []).map((file) => loadProbe(path.resolve(workingFolder, file))),
   );
+  const chats = await Promise.all(
+    (options.messages ?? []).map((file) => readMessages(path.resolve(workingFolder, file))),
+  );
   const model = await openModel(options.model);
   try {
-    const prompts = promptsOf(options);
-    const texts = (options.prompt ?? []).map((text) => text);
-    const tokenizer = texts.length > 0 ? model.tokenizer() : tokenizerIfAny(model);
+    const prompts = promptsOf(options, chats);
+    const texts = options.prompt ?? [];
+    const tokenizer = texts.length + chats.length > 0 ? model.tokenizer() : tokenizerIfAny(model);
     const warning =
-      texts.length > 0 ? repeatedSpecials(model, model.tokenizer().encode(texts), texts) : undefined;
+      texts.length > 0
+        ? repeatedSpecials(
+            model,
+            model.tokenizer().encode(texts),
+            texts.map((text) => ({ text })),
+          )
+        : undefined;
     const steering = await readSteering(options, workingFolder);
     const written = await generate(
       model,
@@ -84,15 +96,19 @@ export async function generateCommand(options: GenerateOptions, context: Command
   }
 }
 
-function promptsOf({ prompt = [], tokens = [] }: GenerateOptions): ModelInput[] {
-  if (prompt.length + tokens.length === 0) {
+function promptsOf(
+  { prompt = [], tokens = [] }: GenerateOptions,
+  chats: readonly (readonly ChatMessage[])[],
+): ModelInput[] {
+  if (prompt.length + tokens.length + chats.length === 0) {
     throw new MesascopeError('BAD_SETTING', 'there is no prompt', {
-      remedy: 'Give --prompt TEXT or --tokens 1,2,3; either may be repeated.',
+      remedy: 'Give --prompt TEXT, --tokens 1,2,3 or --messages FILE.json; each may be repeated.',
     });
   }
   return [
     ...prompt.map((text): ModelInput => ({ kind: 'text', text })),
     ...tokens.map((list): ModelInput => ({ kind: 'tokens', tokens: idList(list, '--tokens') })),
+    ...chats.map((messages): ModelInput => ({ kind: 'messages', messages })),
   ];
 }
 

@@ -87,7 +87,9 @@ function tokenRows(
   { inputs, mapping }: { readonly inputs?: readonly ModelInput[]; readonly mapping?: DataSet['inputs'] },
 ): PaddingRequest {
   if (inputs === undefined) return {};
-  const texts = inputs.flatMap((input) => (input.kind === 'text' ? [input] : []));
+  const texts = inputs.flatMap((input) =>
+    input.kind === 'text' || input.kind === 'messages' ? [input] : [],
+  );
   if (texts.length === 0) return { inputs, ...(mapping === undefined ? {} : { mapping }) };
   const { text, ...others } = mapping ?? {};
   return {

@@ -185,12 +185,18 @@ export function addModelCommands(add: Declare, launch: Launch): void {
   add('generate <model>', 'what a model writes after a prompt, steered and read by saved probes if asked', [
     "generate model.onnx --prompt 'The first thing I would do is'",
     'generate model.onnx --tokens 1,17,4 --max-new 8 --json',
+    'generate model.onnx --messages chat.json',
     "generate model.onnx --prompt 'Well,' --temperature 0.8 --top-p 0.9 --samples 3 --seed 1",
     "generate model.onnx --prompt 'Well,' --steer blocks.4.resid_post=vector.json --dose 6",
     "generate model.onnx --prompt 'Well,' --probe goal.safetensors --steer goal.safetensors --towards left --dose 6",
   ])
     .option('--prompt <text>', 'a text, by the tokenizer beside the model (may be repeated)', collected)
     .option('--tokens <ids>', 'a prompt as token ids with commas (may be repeated)', collected)
+    .option(
+      '--messages <file>',
+      'a JSON list of messages, by the chat template beside the model (may be repeated)',
+      collected,
+    )
     .option('--samples <number>', 'answers to each prompt (default: 1)', positiveNumber)
     .option(
       '--max-new <number>',

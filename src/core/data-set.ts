@@ -9,6 +9,9 @@ export const GOAL_ROLES: readonly GoalRole[] = ['intended', 'proxy', 'irrelevant
 
 export type TensorInput = { readonly dims: readonly number[]; readonly data: readonly number[] };
 
+/** One turn of a chat. */
+export type ChatMessage = { readonly role: string; readonly content: string };
+
 /** One model input, before batching. */
 export type ModelInput =
   | { readonly kind: 'tokens'; readonly tokens: readonly number[] }
@@ -18,7 +21,17 @@ export type ModelInput =
       /** Where in `text` (UTF-16 units) a response begins; absent where prompt and response are not told apart. */
       readonly responseFrom?: number;
     }
+  | {
+      /** A chat, which the template beside the model turns into text; it stands among texts. */
+      readonly kind: 'messages';
+      readonly messages: readonly ChatMessage[];
+      /** What the template is given beside the messages, by name, as JSON: `add_generation_prompt`, `enable_thinking` and the like. */
+      readonly chat?: Readonly<Record<string, unknown>>;
+    }
   | { readonly kind: 'tensors'; readonly tensors: Readonly<Record<string, TensorInput>> };
+
+/** What the inputs of a data set are; among texts, chats may stand. */
+export type InputKind = Exclude<ModelInput['kind'], 'messages'>;
 
 /** An input in which only one variable differs from the example it belongs to. */
 export type Counterfactual = {
@@ -81,7 +94,7 @@ export type CandidateScore = 'sum' | 'mean';
 
 export type DataSet = {
   readonly title: string;
-  readonly inputKind: ModelInput['kind'];
+  readonly inputKind: InputKind;
   /** Our field (`tokens`, `text` or a tensor's name) to the model's input name. */
   readonly inputs: Readonly<Record<string, string>>;
   /** Position that speaks for the decision; negative counts from the end of the unpadded row. */

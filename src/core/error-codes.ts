@@ -150,6 +150,21 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     'The tokenizer file beside the model cannot be used: it is damaged, of a kind that is not known, or takes too long.',
     'Save it again with `tokenizer.save` of the Python package tokenizers, or give `tokens` in place of `text`.',
   ),
+  CHAT_TEMPLATE_MISSING: entry(
+    3,
+    'The data hold messages, and no chat template lies beside the model to turn them into text.',
+    "Put the model's `chat_template.jinja` (or its `tokenizer_config.json` with `chat_template`) beside the tokenizer, or give `text` as the model is to be fed it in place of `messages`.",
+  ),
+  CHAT_TEMPLATE_INVALID: entry(
+    3,
+    'The chat template beside the model cannot be used: it is damaged, uses something that is not known, or asks for too much time or room.',
+    'Take it anew from where the model comes from, or give `text` as the model is to be fed it in place of `messages`.',
+  ),
+  CHAT_REFUSED: entry(
+    3,
+    'The chat template of the model refuses a chat: a role that it does not know, or turns in an order that it does not take.',
+    'Change the messages as the message says; for instance put what a system message says into the first message of the user.',
+  ),
   SPAN_MISSING: entry(
     3,
     'Words whose tokens were asked for do not occur in a text.',

@@ -1,6 +1,6 @@
 /** @file model: a list of inputs as flat arrays that any batch of rows can be fed from; checks them once, before running. */
 import { locatedAt, locatedAtHeader } from '../core/data-place.ts';
-import type { ModelInput } from '../core/data-set.ts';
+import type { InputKind, ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
 import type { StreamName } from '../onnx/contract.ts';
@@ -9,7 +9,7 @@ import { derivedFeeds, derivedLength, integers, numbers } from './feeds.ts';
 import { type DescribedInput, type InputPlan, planInputs } from './input-roles.ts';
 import type { Model } from './open-model.ts';
 import { streamLengths } from './sequences.ts';
-import { tokenizedInputs } from './tokenize.ts';
+import { kindOf, tokenizedInputs, type WrittenInput } from './tokenize.ts';
 
 /** Inputs ready to run; row i is input i. */
 export type Encoded = {
@@ -43,7 +43,7 @@ export type PartOfData = {
  * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`; rows are named as those of the whole when they are a part.
  *
  * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `INPUT_TOO_LONG`, `TOKEN_RANGE` (example and
- * position named; only where the graph shows its table), `TOKENIZER_MISSING`, `TOKENIZER_INVALID` (text alone). Faults of an input that was read from a file point at its line.
+ * position named; only where the graph shows its table), `TOKENIZER_MISSING`, `TOKENIZER_INVALID` (text alone), `CHAT_TEMPLATE_MISSING`, `CHAT_TEMPLATE_INVALID`, `CHAT_REFUSED` (chats alone). Faults of an input that was read from a file point at its line.
  */
 export function encode(
   model: Model,
@@ -51,8 +51,8 @@ export function encode(
   mapping: Readonly<Record<string, string>>,
   part: PartOfData = { firstRow: 0, first: inputs[0] },
 ): Encoded {
-  const kind = part.first?.kind ?? 'tokens';
-  const stranger = inputs.findIndex((input) => input.kind !== kind);
+  const kind = part.first === undefined ? 'tokens' : kindOf(part.first);
+  const stranger = inputs.findIndex((input) => kindOf(input) !== kind);
   if (stranger >= 0) {
     const row = part.firstRow + stranger;
     throw new MesascopeError(
@@ -85,17 +85,16 @@ export function encode(
 
 function flattened(
   model: Model,
-  kind: ModelInput['kind'],
+  kind: InputKind,
   inputs: readonly ModelInput[],
   { mapping, part }: Whole,
 ): Flat {
   switch (kind) {
     case 'text':
-      return encodeTokens(
-        model,
-        tokenizedInputs(model, inputs as readonly (ModelInput & { kind: 'text' })[], part).inputs,
-        { mapping: mapping.text === undefined ? mapping : { ...mapping, tokens: mapping.text }, part },
-      );
+      return encodeTokens(model, tokenizedInputs(model, inputs as readonly WrittenInput[], part).inputs, {
+        mapping: mapping.text === undefined ? mapping : { ...mapping, tokens: mapping.text },
+        part,
+      });
     case 'tokens':
       return encodeTokens(model, inputs as readonly TokensInput[], { mapping, part });
     case 'tensors':

@@ -47,8 +47,8 @@ export function decoderStartBeside(beside: string | undefined): number | undefin
   return undefined;
 }
 
-/** A file that holds one JSON object; undefined where it is missing, too large or anything else. */
-function readObject(path: string): Record<string, unknown> | undefined {
+/** A file that holds one JSON object of at most 4 MiB; undefined where it is missing, too large or anything else. */
+export function readObject(path: string): Record<string, unknown> | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isFile() !== true || found.size > MOST_BYTES) return undefined;
   try {

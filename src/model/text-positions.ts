@@ -1,19 +1,15 @@
 /** @file model: which tokens of a text stand for some of its words, and which belong to a response; runs nothing. */
 import { locatedAt } from '../core/data-place.ts';
-import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
+import { contentMask } from './chat-positions.ts';
 import { type TokenSpan, tokenSpans } from './token-spans.ts';
-import type { TextTokenizer, TokenizedText } from './tokenizer.ts';
+import type { NamedText } from './tokenize.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+export type { NamedText } from './tokenize.ts';
 
 /** Words whose tokens are wanted, as they stand in the text, and which of their occurrences. */
 export type SpanRequest = { readonly words: string; readonly which: 'first' | 'last' | 'all' };
-
-/** A text with a name for messages (the id of its example), and what the tokenizer made of it. */
-export type NamedText = {
-  readonly name: string;
-  readonly input: ModelInput & { readonly kind: 'text' };
-  readonly tokens: TokenizedText;
-};
 
 const PREFIX = 'span:';
 
@@ -33,13 +29,14 @@ export function spanRequest(text: string): SpanRequest | undefined {
  * Absolute positions, ascending, of the tokens that stand for words of a text. `garden` is not found in `gardens`: a letter or digit
  * must not go on beside it. A blank that a token holds beside the words does not matter; any other character does.
  *
- * A capture of `--positions span:WORDS` calls it once per example, with `model.tokenizer()`, the example's id and text, and the tokens
- * that `tokenizedData(model, dataSet).texts` holds in the order of the examples:
+ * A capture of `--positions span:WORDS` calls it once per example, with `model.tokenizer()`, the example's id, and the text and tokens
+ * that `tokenizedData(model, dataSet)` holds in the order of the examples:
  *
  * @example
  * const request = spanRequest('span:garden@last')!;
- * const positions = dataSet.examples.map(({ id, input }, row) =>
- *   positionsOfSpan(tokenizer, { name: id, input, tokens: texts[row] }, request));
+ * const { fed, texts } = tokenizedData(model, dataSet);
+ * const positions = dataSet.examples.map(({ id }, row) =>
+ *   positionsOfSpan(tokenizer, { name: id, input: fed[row], tokens: texts[row] }, request));
  *
  * Throws `SPAN_MISSING` and `SPAN_UNCLEAR`, naming the example and pointing at its line, and `TOKENIZER_INVALID`.
  */
@@ -109,12 +106,18 @@ function covers(text: string, { start, end }: Range, spans: readonly Range[]): b
 
 /**
  * Which tokens belong to the response of a text with `responseFrom`: one boolean per token, special tokens behind the text included. A
- * token that begins with the blank that ends the prompt belongs to the response if the rest of it does.
+ * token that begins with the blank that ends the prompt belongs to the response if the rest of it does. Of a chat, those of the content of
+ * the assistant's last message, as `roleMask` has them; the tokens that end a message are the template's.
  *
- * Throws `SPAN_MISSING` for a text without a response, `SPAN_UNCLEAR` where a token holds the end of the prompt and the beginning of
+ * Throws `SPAN_MISSING` for a text without a response and a chat without a message of the assistant, `SPAN_UNCLEAR` where a token holds the end of the prompt and the beginning of
  * the response, or its place cannot be told.
  */
-export function responseMask(tokenizer: TextTokenizer, { name, input, tokens }: NamedText): boolean[] {
+export function responseMask(tokenizer: TextTokenizer, named: NamedText): boolean[] {
+  const { name, input, tokens } = named;
+  if (input.parts !== undefined) {
+    const last = input.parts.findLastIndex(({ role }) => role === 'assistant');
+    return contentMask(tokenizer, named, { wanted: last < 0 ? [] : [last], role: 'assistant' });
+  }
   const { text, responseFrom } = input;
   const facts = { name };
   if (responseFrom === undefined) {

@@ -1,10 +1,11 @@
 /** @file model: reads the tokenizer file beside a model, which is untrusted, and turns text into token ids; knows no data set. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createContext, Script } from 'node:vm';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { MesascopeError } from '../core/errors.ts';
 import { type Sha256, sha256 } from '../core/hash.ts';
+import { type ChatTemplate, openChatTemplate, templateFile } from './chat-template.ts';
+import { limited, MOST_MS, TEXTS_AT_A_TIME } from './limited.ts';
 import { foldersBeside } from './model-config.ts';
 import { type PieceSpelling, spellingOf } from './piece-spelling.ts';
 
@@ -39,6 +40,10 @@ export type TextTokenizer = {
   encode(texts: readonly string[]): TokenizedText[];
   /** The same without the special tokens of the post-processor. */
   encodePlain(texts: readonly string[]): TokenizedText[];
+  /**
+   * The template that turns messages into text, read when first asked for. Throws `CHAT_TEMPLATE_MISSING`, `CHAT_TEMPLATE_INVALID`.
+   */
+  chatTemplate(): ChatTemplate;
   /** What the vocabulary spells for an id; the id itself in angle brackets where it has none. */
   pieceOf(id: number): string;
   /** The text that ids stand for, special tokens spelled out. Throws `TOKENIZER_INVALID`. */
@@ -47,9 +52,6 @@ export type TextTokenizer = {
 
 /** Vocabularies of a quarter million pieces with their merges take some 35 MB. */
 const MOST_BYTES = 128 * 2 ** 20;
-/** The file may bring regular expressions of any cost: reading it, or this many texts, must end within so many milliseconds. */
-const TEXTS_AT_A_TIME = 64;
-const MOST_MS = 20_000;
 
 type Loose = Readonly<Record<string, unknown>>;
 type Place = { readonly path: string; readonly mostMs: number };
@@ -87,7 +89,7 @@ export function openTokenizer(
   const config = hasConfig ? readJson(configPath) : undefined;
   const model = mustDescribe(description.value, path);
   const settings = settingsOf(model, config?.value);
-  const tokenizer = limited(
+  const tokenizer = within(
     { path, mostMs },
     () =>
       new LibraryTokenizer(
@@ -103,13 +105,21 @@ export function openTokenizer(
       ),
   );
   const place = { path, mostMs };
+  const template = templateFile(beside);
+  let chatTemplate: ChatTemplate | undefined;
   const idOf = (token: unknown): number | undefined => {
     const id = typeof token === 'string' ? tokenizer.token_to_id(token) : undefined;
     return isId(id) ? id : undefined;
   };
   return {
     path,
-    sha256: sha256(description.text, '\n', config?.text ?? ''),
+    sha256: sha256(
+      description.text,
+      '\n',
+      config?.text ?? '',
+      // A template of the configuration is hashed with it.
+      template?.text === undefined || template.path === configPath ? '' : `\n${template.text}`,
+    ),
     // Unigrams name no word for unknown pieces, but its place in their list.
     unknownId: idOf(settings.unk_token) ?? (isId(model.unk_id) ? model.unk_id : undefined),
     endId: idOf(settings.eos_token),
@@ -117,11 +127,19 @@ export function openTokenizer(
     spelling: spellingOf(description.value, model),
     encode: (texts) => encodeAll(tokenizer, place, { texts, framed: true }),
     encodePlain: (texts) => encodeAll(tokenizer, place, { texts, framed: false }),
+    chatTemplate() {
+      chatTemplate ??= openChatTemplate(template, {
+        mostMs,
+        looked: folder!,
+        specialTokens: specialTokens(config?.value),
+      });
+      return chatTemplate;
+    },
     pieceOf: (id) => String(tokenizer.id_to_token(id) ?? `<${id}>`),
     decode: (ids) =>
       ids.length === 0
         ? ''
-        : limited(place, () =>
+        : within(place, () =>
             tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
           ),
   };
@@ -135,7 +153,7 @@ function encodeAll(
   const encoded: TokenizedText[] = [];
   for (let from = 0; from < texts.length; from += TEXTS_AT_A_TIME) {
     const part = texts.slice(from, from + TEXTS_AT_A_TIME);
-    limited(
+    within(
       place,
       () => {
         for (const text of part) {
@@ -204,26 +222,27 @@ function settingsOf(model: Loose, config: Loose = {}): Record<string, unknown> {
   return settings;
 }
 
-/** Runs the library's code on what a file says: whatever goes wrong there, or takes too long, is a fault of the file. */
-function limited<T>({ path, mostMs }: Place, work: () => T, row?: () => number): T {
-  const invalid = invalidAt(path);
-  try {
-    // The limit holds for everything called from here: regular expressions can be stopped in no other way.
-    return RUN.runInContext(createContext({ work }), { timeout: mostMs }) as T;
-  } catch (cause) {
-    const tooLong = (cause as { code?: unknown }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
-    const facts = row === undefined ? {} : { row: row() };
-    throw invalid(
+/** Those that the configuration names, as chat templates know them: `bos_token`, `eos_token` and so on. */
+function specialTokens(config: Loose = {}): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(settingsOf({}, config)).flatMap(([name, value]) =>
+      name.endsWith('_token') && typeof value === 'string' ? [[name, value]] : [],
+    ),
+  );
+}
+
+/** Whatever goes wrong in the library, or takes too long, is a fault of the file. */
+function within<T>({ path, mostMs }: Place, work: () => T, row?: () => number): T {
+  return limited(mostMs, work, (cause, tooLong) =>
+    invalidAt(path)(
       tooLong
         ? `takes more than ${mostMs / 1000} s for ${row === undefined ? 'being read' : `${TEXTS_AT_A_TIME} texts`}`
         : `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
       cause,
-      facts,
-    );
-  }
+      row === undefined ? {} : { row: row() },
+    ),
+  );
 }
-
-const RUN = new Script('work()');
 
 function invalidAt(path: string): (seen: string, cause?: unknown, facts?: Loose) => MesascopeError {
   return (seen, cause, facts = {}) =>

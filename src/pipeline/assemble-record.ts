@@ -167,6 +167,8 @@ function spelled(input: ModelInput): string {
       return input.tokens.join(' ');
     case 'text':
       return input.text;
+    case 'messages':
+      return input.messages.map(({ role, content }) => `${role}: ${content}`).join('\n');
     case 'tensors':
       return Object.entries(input.tensors)
         .map(([name, tensor]) => `${name} [${tensor.dims.join(', ')}]`)

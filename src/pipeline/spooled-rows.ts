@@ -100,7 +100,7 @@ export async function spoolRows(
 }
 
 function textTokens(model: Model, inputs: readonly ModelInput[], firstRow: number): readonly ModelInput[] {
-  const texts = inputs.filter((input) => input.kind === 'text');
+  const texts = inputs.filter((input) => input.kind === 'text' || input.kind === 'messages');
   return tokenizedInputs(model, texts, { firstRow }).inputs;
 }
 
@@ -120,6 +120,7 @@ function shapeKey(input: ModelInput): string {
           .sort(([a], [b]) => (a < b ? -1 : 1)),
       );
     case 'text':
+    case 'messages':
       return '';
   }
 }

@@ -5,7 +5,10 @@ import { fieldFault, type LinePlace, orOfHeader, unknownNameFault } from './data
 import type { ExampleLine, HeaderLine, InputFields } from './data-schema.ts';
 
 /** What the first line says, ready for use; examples are added by the reader. */
-export type DataHeader = Omit<DataSet, 'examples'>;
+export type DataHeader = Omit<DataSet, 'examples'> & {
+  /** What each chat is given that says nothing itself: it goes into the inputs, and is no part of the data set. */
+  readonly chat?: Readonly<Record<string, unknown>>;
+};
 
 /** Throws `DATA_FIELD` on two choices of one index. */
 export function toHeader(line: HeaderLine, place: LinePlace): DataHeader {
@@ -29,6 +32,8 @@ export function toHeader(line: HeaderLine, place: LinePlace): DataHeader {
       );
     byMeaning.set(key, choice);
   }
+  if (line.chat !== undefined && line.input !== 'text')
+    throw fieldFault(place, ['chat'], `is for chats among texts, and the input is "${line.input}"`);
   const goals: DataSetGoals = {};
   for (const role of GOAL_ROLES) {
     const goal = line.goals[role];
@@ -43,6 +48,7 @@ export function toHeader(line: HeaderLine, place: LinePlace): DataHeader {
     ...(line.candidates === undefined ? {} : { candidates: line.candidates }),
     goals,
     contexts: line.contexts,
+    ...(line.chat === undefined ? {} : { chat: line.chat }),
   };
 }
 
@@ -197,10 +203,24 @@ function modelInput(line: InputFields, header: DataHeader, place: LinePlace, pat
       });
     }
   }
-  if (line.response !== undefined && kind !== 'text')
-    throw fieldFault(place, [...path, 'response'], `goes on from a text, and the input is "${kind}"`);
+  for (const [part, does] of [
+    ['response', 'goes on from a text'],
+    ['messages', 'are a text once they are rendered'],
+    ['chat', 'goes with messages'],
+  ] as const) {
+    if (line[part] !== undefined && kind !== 'text')
+      throw fieldFault(place, [...path, part], `${does}, and the input is "${kind}"`);
+  }
+  if (line.messages !== undefined) return chatInput(line, header, place, path);
+  if (line.chat !== undefined)
+    throw fieldFault(place, [...path, 'chat'], 'is for a chat template, and there are no `messages`');
   const given = line[kind];
-  if (given === undefined) throw fieldFault(place, [...path, kind], 'is missing');
+  if (given === undefined)
+    throw fieldFault(
+      place,
+      [...path, kind],
+      kind === 'text' ? 'is missing, and so are `messages`' : 'is missing',
+    );
   if (kind === 'tokens') return { kind, tokens: line.tokens! };
   if (kind === 'text') {
     const { text = '', response } = line;
@@ -223,4 +243,19 @@ function modelInput(line: InputFields, header: DataHeader, place: LinePlace, pat
     }
   }
   return { kind, tensors: line.tensors! };
+}
+
+function chatInput(line: InputFields, header: DataHeader, place: LinePlace, path: Path): ModelInput {
+  const { messages = [], chat = header.chat } = line;
+  for (const other of ['text', 'response'] as const) {
+    if (line[other] === undefined) continue;
+    throw fieldFault(
+      place,
+      [...path, other],
+      other === 'text'
+        ? 'is given beside `messages`, and an input has one of them'
+        : "goes on from a text; the response of a chat is the assistant's last message",
+    );
+  }
+  return { kind: 'messages', messages, ...(chat === undefined ? {} : { chat }) };
 }

@@ -40,6 +40,9 @@ const choice = z.union([index, name, z.array(index).min(1, { error: 'must hold a
   error: 'must be an index, a text or a list of token ids',
 });
 
+/** What a chat template is given: names and values are the template's own. */
+const chat = z.record(z.string(), z.unknown());
+
 /** First line: what the data are. */
 const headerSchema = z.strictObject({
   format: z.literal(DATA_FORMAT, { error: `must be "${DATA_FORMAT}"` }),
@@ -57,6 +60,7 @@ const headerSchema = z.strictObject({
     })
     .default({}),
   contexts: z.record(z.string(), z.string()).default({}),
+  chat: chat.optional(),
   meta: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -65,11 +69,14 @@ const tensor = z.strictObject({
   data: z.array(z.number()),
 });
 
-/** Exactly one of the three; which one is said once, in the first line. A response goes on from a text. */
+const message = z.strictObject({ role: name, content: z.string() });
+/** Exactly one of the first three kinds, as the first line says; messages may stand for a text. A response goes on from a text. */
 const inputFields = {
   tokens: z.array(index).min(1, { error: 'must hold at least one token' }).optional(),
   text: z.string().optional(),
   response: z.string().optional(),
+  messages: z.array(message).min(1, { error: 'must hold at least one message' }).optional(),
+  chat: chat.optional(),
   tensors: z.record(z.string(), tensor).optional(),
 };
 
@@ -150,6 +157,8 @@ export type InputFields = {
   tokens?: number[] | undefined;
   text?: string | undefined;
   response?: string | undefined;
+  messages?: { role: string; content: string }[] | undefined;
+  chat?: Record<string, unknown> | undefined;
   tensors?: Record<string, TensorField> | undefined;
 };
 type GoalField = string | GoalDescription;
@@ -170,6 +179,7 @@ export type HeaderLine = {
   candidates?: CandidateScore | undefined;
   goals: Partial<Record<GoalRole, GoalField | undefined>>;
   contexts: Record<string, string>;
+  chat?: Record<string, unknown> | undefined;
   meta?: Record<string, unknown> | undefined;
 };
 
@@ -218,7 +228,10 @@ export function knownFields(path: readonly PropertyKey[], level: 'header' | 'exa
       return ['intended', 'proxy'];
     case 'counterfactuals':
       if (flat.length === 1) return ['intended', 'proxy', 'irrelevant', 'same'];
-      return flat.length === 2 ? Object.keys(counterfactual.shape) : Object.keys(tensor.shape);
+      if (flat.length === 2) return Object.keys(counterfactual.shape);
+      return Object.keys(flat[2] === 'messages' ? message.shape : tensor.shape);
+    case 'messages':
+      return Object.keys(message.shape);
     case 'tensors':
       return Object.keys(tensor.shape);
     case 'picture':

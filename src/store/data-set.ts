@@ -31,7 +31,8 @@ export async function readDataSet(path: string, control: RunControl = {}): Promi
     header = step.value.header;
     examples.push(step.value.example);
   }
-  const dataSet: DataSet = { ...header!, examples };
+  const { chat: _, ...described } = header!;
+  const dataSet: DataSet = { ...described, examples };
   return { dataSet, sha256: step.value, warnings: dataSetWarnings(dataSet) };
 }
 
@@ -56,7 +57,7 @@ export function dataSetSha256(dataSet: DataSet): Sha256 {
   }
 }
 
-function* canonicalLines(header: DataHeader, examples: readonly Example[]): Generator<string> {
+function* canonicalLines(header: Omit<DataSet, 'examples'>, examples: readonly Example[]): Generator<string> {
   yield `${canonicalJson(header)}\n`;
   for (const example of examples) yield `${canonicalJson(example)}\n`;
 }

@@ -50,7 +50,9 @@ export async function* streamExamples(
     if (header === undefined) {
       header = readHeader(value, place);
       headerLine = number;
-      addLine(hash, header);
+      // How chats are rendered shows in what the model is fed.
+      const { chat: _, ...described } = header;
+      addLine(hash, described);
       continue;
     }
     if (suspect !== undefined) {

@@ -69,6 +69,8 @@ function inputFields(input: ModelInput): Record<string, unknown> {
       return input.responseFrom === undefined
         ? { text: input.text }
         : { text: input.text.slice(0, input.responseFrom), response: input.text.slice(input.responseFrom) };
+    case 'messages':
+      return { messages: input.messages, ...(input.chat === undefined ? {} : { chat: input.chat }) };
     case 'tensors':
       return { tensors: input.tensors };
   }

@@ -30,9 +30,16 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
     packages: ['ml-matrix', 'ml-pca'],
   },
   model: {
-    owns: 'describe a model and its inputs, turn text into tokens, encode, run batches',
+    owns: 'describe a model and its inputs, turn text and chats into tokens, encode, run batches',
     layers: ['core', 'onnx', 'runtime'],
-    packages: ['@huggingface/tokenizers', 'node:fs', 'node:fs/promises', 'node:path', 'node:vm'],
+    packages: [
+      '@huggingface/jinja',
+      '@huggingface/tokenizers',
+      'node:fs',
+      'node:fs/promises',
+      'node:path',
+      'node:vm',
+    ],
   },
   capture: {
     owns: 'plan, run, pick positions, intervene, look through lenses',

@@ -56,7 +56,7 @@ describe('the pages on the data format', () => {
       expect(dataSet.examples).toHaveLength(1);
       kinds.push(dataSet.inputKind);
     }
-    expect(kinds).toEqual(['tokens', 'text', 'tensors']);
+    expect(kinds).toEqual(['tokens', 'text', 'text', 'tensors']);
   });
 });
 

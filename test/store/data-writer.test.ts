@@ -22,6 +22,37 @@ describe('writing a data set', () => {
     expect(await roundTrip(dataSet)).toEqual(dataSet);
   });
 
+  it('keeps messages, what their template is given, and texts beside them', async () => {
+    const messages = [
+      { role: 'system', content: '' },
+      { role: 'user', content: 'Hello\n"you"' },
+    ];
+    const given = { add_generation_prompt: false, date: { day: [1, null] } };
+    const row = { ...bare, set: 'apart', group: 'g', goals: {}, actions: {} };
+    const dataSet: DataSet = {
+      title: 'Chat',
+      inputKind: 'text',
+      inputs: {},
+      readout: -1,
+      choices: {},
+      goals: { intended: { text: 'mood', kind: 'category' } },
+      contexts: {},
+      examples: [
+        {
+          ...row,
+          id: 'a',
+          input: { kind: 'messages', messages, chat: given },
+          counterfactuals: {
+            intended: [{ input: { kind: 'messages', messages: messages.slice(1) }, goal: 2 }],
+            same: [{ input: { kind: 'text', text: 'Hello' } }],
+          },
+        },
+        { ...row, id: 'b', input: { kind: 'text', text: 'Hello' } },
+      ],
+    };
+    expect(await roundTrip(dataSet)).toEqual(dataSet);
+  });
+
   it('keeps responses apart from their prompts, and choices as text, lists and indices', async () => {
     const input = { kind: 'text', text: 'ask me anything: no', responseFrom: 16 } as const;
     const counterfactual = { kind: 'text', text: 'yes', responseFrom: 0 } as const;
