@@ -12,7 +12,7 @@ import { CRITERIA } from '../evidence/criteria.ts';
 import type { DivergentExample } from '../evidence/divergence-judge.ts';
 import type { DivergentReading, Geometry, RollOutTable } from '../evidence/figures.ts';
 import type { Evidence } from '../evidence/gather.ts';
-import type { LensReadings } from '../evidence/lens-readings.ts';
+import type { LensReadings } from '../evidence/lens-figures.ts';
 import type { RowReading } from '../evidence/rung-divergence.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { pca } from '../linalg/pca.ts';

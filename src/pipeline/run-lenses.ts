@@ -10,19 +10,21 @@ import type { Matrix } from '../core/matrix.ts';
 import type { RunControl } from '../core/progress.ts';
 import { seededRandom } from '../core/random.ts';
 import type { Columns } from '../evidence/columns.ts';
+import type {
+  LensAttention,
+  LensMean,
+  LensPlace,
+  LensReadings,
+  LensShares,
+  LensStreams,
+} from '../evidence/lens-figures.ts';
 import {
   attentionOnto,
   type ContestedRows,
   contestedRows,
   evenAttention,
   goalDifference,
-  type LensAttention,
-  type LensMean,
-  type LensPlace,
-  type LensReadings,
   type LensSample,
-  type LensShares,
-  type LensStreams,
   lensMean,
   lensSample,
 } from '../evidence/lens-readings.ts';

@@ -29,7 +29,7 @@ export type {
   LensReadings,
   LensShares,
   LensStreams,
-} from '../evidence/lens-readings.ts';
+} from '../evidence/lens-figures.ts';
 export type {
   Claim,
   Headline,

@@ -18,7 +18,7 @@ import type {
   StratumEffect,
   TestRead,
 } from '../evidence/figures.ts';
-import type { LensReadings } from '../evidence/lens-readings.ts';
+import type { LensReadings } from '../evidence/lens-figures.ts';
 import type { RungResult, Verdict } from '../evidence/rung.ts';
 
 /** Version of the record's shape; a reader migrates older ones and refuses newer ones. */

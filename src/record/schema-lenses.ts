@@ -1,6 +1,6 @@
 /** @file record: the zod form of what lenses show; checks nothing across fields. */
 import { z } from 'zod';
-import type { LensReadings } from '../evidence/lens-readings.ts';
+import type { LensReadings } from '../evidence/lens-figures.ts';
 import { exactly } from './exact-form.ts';
 import { intervalForm, measuredForm, roleForm } from './schema-evidence.ts';
 
