@@ -41,7 +41,7 @@ async function run(experiment: Experiment, options: RunOptions): Promise<RunReco
       runRollOuts(mapped, experiment.rollOuts ?? [], settings, control),
     );
     const lenses = await timed.stage('lenses', () =>
-      runLenses({ mapped, shown: data.dataSet, columns: request.columns, settings, control }),
+      runLenses({ mapped, pieces: prepared.pieces, columns: request.columns, settings, control }),
     );
     return await assembleRecord({
       experiment,

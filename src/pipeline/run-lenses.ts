@@ -3,7 +3,7 @@ import { type AttentionPatterns, attentionPatterns } from '../capture/attention-
 import type { LensRequest } from '../capture/lens-logit.ts';
 import { logitLens } from '../capture/lens-logit.ts';
 import { attributeLogits } from '../capture/logit-attribution.ts';
-import { type DataSet, type Example, GOAL_ROLES, type GoalRole } from '../core/data-set.ts';
+import { type Example, GOAL_ROLES, type GoalRole } from '../core/data-set.ts';
 import type { ErrorCode } from '../core/error-code-names.ts';
 import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
@@ -35,8 +35,8 @@ import { rolesOfPlaces } from './token-picture.ts';
 
 export type LensesRequest = {
   readonly mapped: MappedModel;
-  /** As loaded, with pictures of text: where tokens get their words from. */
-  readonly shown: DataSet;
+  /** The tokens of each example as their text, where the data are text. */
+  readonly pieces: readonly (readonly string[])[] | undefined;
   readonly columns: Columns;
   readonly settings: Pick<ResolvedSettings, 'seed' | 'lensRows' | 'bootstrapDraws'>;
   readonly control: RunControl;
@@ -97,7 +97,7 @@ export async function runLenses(request: LensesRequest): Promise<LensReadings | 
   };
 }
 
-type Looks = Pick<LensesRequest, 'mapped' | 'shown'> & {
+type Looks = Pick<LensesRequest, 'mapped' | 'pieces'> & {
   readonly chosen: ContestedRows;
   readonly sample: LensSample;
   readonly control: RunControl;
@@ -195,7 +195,7 @@ function attentionReading(looks: Looks, found: MeasuredPatterns, readout: number
   const fed = Array.from(found.averaged, (input) => mapped.dataSet.examples[rowOf(input)]!);
   const roles = fed.map((example) => rolesIn(example, keys));
   const words = Array.from(found.averaged, (input, i) =>
-    wordsIn(fed[i]!, looks.shown.examples[rowOf(input)]!, keys),
+    wordsIn(fed[i]!, looks.pieces?.[rowOf(input)], keys),
   );
   const own: LensSample = {
     ...sample,
@@ -250,9 +250,14 @@ function rolesIn(fed: Example, keys: number): (GoalRole | undefined)[] {
   return tokens ? rolesOfPlaces(fed, keys) : Array.from({ length: keys }, () => undefined);
 }
 
-/** The row's tokens in words, or their ids; undefined where the keys are not the row's tokens. */
-function wordsIn({ input }: Example, { picture }: Example, keys: number): readonly string[] | undefined {
+/** The row's tokens as text, or their ids; undefined where the keys are not the row's tokens. */
+function wordsIn(
+  { input, picture }: Example,
+  pieces: readonly string[] | undefined,
+  keys: number,
+): readonly string[] | undefined {
   if (input.kind !== 'tokens' || input.tokens.length !== keys) return undefined;
+  if (pieces?.length === keys) return pieces;
   return picture?.kind === 'tokens' && picture.tokens.length === keys
     ? picture.tokens.map(({ text }) => text)
     : input.tokens.map(String);

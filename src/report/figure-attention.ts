@@ -4,7 +4,7 @@ import { GOAL_ROLES } from '../core/data-set.ts';
 import type { LensAttention, LensPlace } from '../record/parts.ts';
 import { type Figure, figure } from './figure.ts';
 import { percent, shortened, whole, withInterval } from './format.ts';
-import { html, outside } from './html.ts';
+import { type Html, html, outside } from './html.ts';
 import type { MapPanel } from './page-data.ts';
 import { numberColumn, numberOf, readerTable, tableOf, textColumn, tidyTable } from './table.ts';
 import { ROLE_NAMES } from './words.ts';
@@ -100,10 +100,11 @@ function largest<T>(items: readonly T[], of: (item: T) => number | null): T | un
   );
 }
 
-/** `−3 [SEP]` for what all rows share, `−3` for the rest. */
+/** `−3: [SEP]` for what all rows share, `−3` for the rest. */
 function positionName(places: readonly LensPlace[], key: number): string {
   const { text, role } = places[key]!;
-  return [`\u2212${places.length - key}`, text, role && ROLE_SIGNS[role]].filter(Boolean).join(' ');
+  const position = `\u2212${places.length - key}${text === undefined ? '' : ':'}`;
+  return [position, role && ROLE_SIGNS[role], text].filter((part) => part !== undefined).join(' ');
 }
 
 function placesFigure({ heads, places, rows, ofRows }: Attention): Figure | undefined {
@@ -124,7 +125,7 @@ function placesFigure({ heads, places, rows, ofRows }: Attention): Figure | unde
     data: {
       id: 'attention-places',
       title: 'Attention from the read-out, place by place',
-      finding: `Mean over ${whole(rows)} rows of ${places.length} positions${rows < ofRows ? ` (of ${whole(ofRows)} looked at, the ${whole(ofRows - rows)} others have another length or were left out to save time)` : ''}. Most to one place: ${top.head}, ${percent(top.value ?? 0)} to ${top.key}.`,
+      finding: `Mean over ${whole(rows)} rows of ${places.length} positions${rows < ofRows ? ` (of ${whole(ofRows)} looked at, the ${whole(ofRows - rows)} others have another length or were left out to save time)` : ''}. Most to one place: ${top.head}, ${percent(top.value ?? 0)} to \u201c${top.key}\u201d.`,
       table: 'attention-places-table',
       drawing: { kind: 'attention', queries: heads.map(headName), keys, panels: [panel] },
     },
@@ -133,12 +134,44 @@ function placesFigure({ heads, places, rows, ofRows }: Attention): Figure | unde
       { name: 'place', text: ({ key }) => key },
       { name: 'attention', number: ({ value }) => value },
     ]),
-    reader: readerTable({
+    reader: byHead({
       caption: 'Mean attention from the read-out to each place, by head',
-      heads: [{ text: 'Head' }, ...keys.map((key) => ({ text: outside(key), number: true }))],
-      rows: heads.map((head) => [headName(head), ...head.mean.map((value) => percent(value))]),
+      heads,
+      keys,
+      share: (head, key) => heads[head]?.mean[key] ?? null,
     }),
     howToRead: html`One row per head, places counted from the end of the row. Full colour is all attention on one place, uncoloured none; numbers are per cent. Where rows hold their tokens in changing order, a mean by place says little. ${SIGNS_SAID}`,
+  });
+}
+
+/** More places than this make no columns: the table has a row for each, and is cut as all long tables are. */
+const MOST_COLUMNS = 32;
+
+function byHead(of: {
+  readonly caption: string;
+  readonly heads: readonly Head[];
+  readonly keys: readonly string[];
+  readonly share: (head: number, key: number) => number | null;
+}): Html {
+  const { caption, heads, keys, share } = of;
+  const cell = (head: number, key: number): string => {
+    const value = share(head, key);
+    return value === null ? '\u2013' : percent(value);
+  };
+  const wide = keys.length <= MOST_COLUMNS;
+  return readerTable({
+    caption,
+    heads: [
+      { text: 'Head' },
+      ...(wide
+        ? keys.map((key) => ({ text: outside(key), number: true }))
+        : [{ text: 'Place' }, { text: 'Attention', number: true }]),
+    ],
+    rows: heads.flatMap((head, h) =>
+      wide
+        ? [[headName(head), ...keys.map((_, k) => cell(h, k))]]
+        : keys.map((key, k) => [headName(head), outside(key), cell(h, k)]),
+    ),
   });
 }
 
@@ -173,7 +206,7 @@ function exampleFigure({ heads, example, readout }: Attention): Figure | undefin
     data: {
       id: 'attention-example',
       title: 'Attention in one example, head by head',
-      finding: `Example ${shortened(example.id, 60)}, ${places.length} positions; the read-out is ${from}.${top === undefined ? '' : ` From there most to one place: ${headName(top.head)}, ${percent(top.value ?? 0)} to ${top.key}.`}`,
+      finding: `Example ${shortened(example.id, 60)}, ${places.length} positions, read out at \u201c${from}\u201d.${top === undefined ? '' : ` From there most to one place: ${headName(top.head)}, ${percent(top.value ?? 0)} to \u201c${top.key}\u201d.`}`,
       table: 'attention-example-table',
       drawing: {
         kind: 'attention',
@@ -203,15 +236,17 @@ function exampleFigure({ heads, example, readout }: Attention): Figure | undefin
       ],
       cells.length,
     ),
-    reader: readerTable({
+    reader: byHead({
       caption: 'Attention from the read-out in this example, by head',
-      heads: [{ text: 'Head' }, ...keys.map((key) => ({ text: outside(key), number: true }))],
-      rows: heads.map((head, i) => [headName(head), ...keys.map((_, k) => percent(at(i, readout, k) ?? 0))]),
+      heads,
+      keys,
+      share: (head, key) => at(head, readout, key),
     }),
     howToRead: html`One map per head: each row is a position that looks, each column one that is looked at; numbers are per cent. The table has the rows of the read-out, the downloads have all. ${SIGNS_SAID}`,
   });
 }
 
 function placeName({ text, role }: LensPlace, fromEnd: number): string {
-  return [role && ROLE_SIGNS[role], text ?? `\u2212${fromEnd}`].filter(Boolean).join(' ');
+  const name = text ?? `\u2212${fromEnd}`;
+  return role === undefined ? name : `${ROLE_SIGNS[role]} ${name}`;
 }

@@ -102,12 +102,16 @@ function streamsFinding(points: Measured<LensStreams>['points']): string {
 }
 
 const NAMED_PARTS = 3;
+/** Of the largest share; what is smaller is not worth a name. */
+const NAMED_FROM = 0.05;
 
 function sharesFinding({ parts, total }: Measured<LensShares>): string {
   const sizes = parts.flatMap(({ part, difference: { value } }) =>
     value.state === 'measured' ? [{ part, value: value.value }] : [],
   );
-  const largest = sizes.sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, NAMED_PARTS);
+  sizes.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  const least = NAMED_FROM * Math.abs(sizes[0]?.value ?? 0);
+  const largest = sizes.filter(({ value }) => Math.abs(value) >= least).slice(0, NAMED_PARTS);
   const names = largest.map(({ part, value }) => `${part} (${inUnit(value, 'logits')})`);
-  return `Of ${said(total)}, the largest shares are those of ${names.join(', ')}.`;
+  return `In all ${said(total)}; the largest share${names.length === 1 ? ' is that' : 's are those'} of ${names.join(', ')}.`;
 }

@@ -28,7 +28,7 @@ export function lensesSection({ lenses, testReads }: RunRecord, figures: readonl
     id: 'lenses',
     title: 'Through lenses',
     lead: html`Exploratory: no rung reads any of this, and the verdict does not depend on it. What the model\u2019s own unembedding makes of its stream, and where its attention heads look; nothing is exchanged or taken out, so nothing here shows a cause.`,
-    body: html`<p class="how">${
+    body: html`<p class="how maps-scale">${
       rows === 0
         ? 'No row was looked at.'
         : html`Looked at: ${rows < ofRows && html`${whole(rows)} of `}${whole(ofRows)} test rows (${whole(groups)} groups) in which each goal calls for one action, and not the same one. All differences are the logit of the intended action minus that of the proxy\u2019s: above 0 speaks for the intended one.${testReads.length > 0 && ' As nothing is decided by these looks, they are not in the count of looks at the test rows.'}`

@@ -22,8 +22,8 @@ function drawMaps(table, drawing, palette, width) {
   const left = Math.min(width * 0.36, 14 + 6.3 * longest);
   const gap = 16;
   const fits = Math.max(1, Math.floor((width - left + gap) / (150 + gap)));
-  const perRow = Math.min(panels.length, fits);
-  const rows = Math.ceil(panels.length / perRow);
+  const rows = Math.ceil(panels.length / fits);
+  const perRow = words ? Math.ceil(panels.length / rows) : Math.min(panels.length, fits);
   const cell = hooks.length > 30 ? 13 : hooks.length > 16 ? 18 : 26;
   const head = 40;
   const foot = words ? WORD.height : 22;
