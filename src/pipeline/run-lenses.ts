@@ -44,8 +44,8 @@ export type LensesRequest = {
 
 /** Longer rows have patterns that fill the memory: 12 blocks of 12 heads take 150 MB a row. */
 const MOST_POSITIONS = 512;
-/** Rows times blocks times squared positions: about a second where a block has 12 heads. */
-const PATTERN_BUDGET = 10_000_000;
+/** Rows times blocks times squared positions: a second or two where a block has 12 heads. */
+const PATTERN_BUDGET = 4_000_000;
 /** Numbers of averages, and of the one example, that a record holds. */
 const MOST_MEANS = 40_000;
 const MOST_IN_EXAMPLE = 20_000;
