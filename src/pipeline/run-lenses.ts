@@ -274,7 +274,9 @@ function placeOf(text: string | undefined, role: GoalRole | undefined): LensPlac
 
 /** One query's attention; four digits are more than a picture shows. */
 function line({ data, columns }: Matrix, query: number): number[] {
-  return Array.from(data.subarray(query * columns, (query + 1) * columns), (value) =>
-    Number(value.toFixed(4)),
+  // JSON has no negative zero, so a record must hold none.
+  return Array.from(
+    data.subarray(query * columns, (query + 1) * columns),
+    (value) => Number(value.toFixed(4)) + 0,
   );
 }
