@@ -140,7 +140,7 @@ function placesFigure({ heads, places, rows, ofRows }: Attention): Figure | unde
       keys,
       share: (head, key) => heads[head]?.mean[key] ?? null,
     }),
-    howToRead: html`One row per head, places counted from the end of the row. Full colour is all attention on one place, uncoloured none; numbers are per cent. Where rows hold their tokens in changing order, a mean by place says little. ${SIGNS_SAID}`,
+    howToRead: html`One row per head, places counted from the end of the row. Full colour is all attention on one place, uncoloured none; numbers are per cent, and those below 0.5 are left out. Where rows hold their tokens in changing order, a mean by place says little. ${SIGNS_SAID}`,
   });
 }
 
@@ -242,7 +242,7 @@ function exampleFigure({ heads, example, readout }: Attention): Figure | undefin
       keys,
       share: (head, key) => at(head, readout, key),
     }),
-    howToRead: html`One map per head: each row is a position that looks, each column one that is looked at; numbers are per cent. The table has the rows of the read-out, the downloads have all. ${SIGNS_SAID}`,
+    howToRead: html`One map per head: each row is a position that looks, each column one that is looked at; numbers are per cent, and those below 0.5 are left out. The table has the rows of the read-out, the downloads have all. ${SIGNS_SAID}`,
   });
 }
 

@@ -67,7 +67,7 @@ function drawMaps(table, drawing, palette, width) {
     // As a trace of its own: the text of a heat map has one colour, and none can be read on every cell.
     if (withText) {
       const cells = z.flatMap((line, h) =>
-        line.flatMap((value, p) => (value === null ? [] : [{ h, p, value }])),
+        line.flatMap((value, p) => (value === null || (words && value < 0.005) ? [] : [{ h, p, value }])),
       );
       traces.push({
         type: 'scatter',
@@ -76,7 +76,7 @@ function drawMaps(table, drawing, palette, width) {
         y: cells.map(({ h }) => h),
         text: cells.map(({ value }) => cellText(value, panel.percent)),
         textfont: {
-          size: 10.5,
+          size: words ? 9.5 : 10.5,
           family: FONT,
           color: cells.map(({ value }) => inkOn(cellColor(palette, (value - panel.chance) / panel.span))),
         },
