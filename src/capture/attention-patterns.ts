@@ -15,6 +15,8 @@ export type PatternRequest = {
   readonly mapping: Readonly<Record<string, string>>;
   /** Index of the input that is shown beside the averages; default the first of the averaged ones. It sets their length. */
   readonly example?: number;
+  /** A position whose attention is kept for every averaged row; negative from the end of the queries. */
+  readonly query?: number;
   /** Default `basic`. */
   readonly optimization?: OptimizationLevel;
   /** Rows times positions in one run (default 1024): every pattern is held whole. */
@@ -29,6 +31,8 @@ export type HeadPattern = {
   readonly mean: Matrix;
   /** In the example, [queries, keys]. */
   readonly example: Matrix;
+  /** From the position asked for, in each averaged row, [rows, keys]; absent where none was. */
+  readonly from?: Matrix;
 };
 
 export type AttentionPatterns =
@@ -38,6 +42,8 @@ export type AttentionPatterns =
       /** Rows averaged over, and how many there were: rows of another length have no common positions. */
       readonly rows: number;
       readonly ofRows: number;
+      /** Indices of the averaged rows among the inputs, ascending. */
+      readonly averaged: Int32Array;
       /** Positions of each averaged row. */
       readonly length: number;
       /** Index of the example among the inputs. */
@@ -55,7 +61,7 @@ const PATTERN_AXES: readonly HookAxis[] = ['batch', 'head', 'query', 'key'];
  * takes from there: see `attributeLogits` for that.
  *
  * `undefined` where no block shows its pattern (attention is one operator, or there is none). Throws what `encode` throws, `BAD_SETTING` (no
- * inputs, no such example), `SESSION_FAILED`, `RUN_FAILED`, `ABORTED`.
+ * inputs, no such example), `POSITION_RANGE` (no such query), `SESSION_FAILED`, `RUN_FAILED`, `ABORTED`.
  */
 export async function attentionPatterns(
   model: Model,
@@ -81,7 +87,8 @@ export async function attentionPatterns(
   const { batches } = batchByLength(encoded, { maxRows: maxTokens, maxTokens }, rows);
   const outputs = hooks.map(({ hook }) => ({ value: hook.value, pick: 'all' as const }));
   const plan = { steps: [() => ({ outputs, keepModelOutputs: false })], optimization };
-  const sums = new Map<string, { mean: Float64Array; example: Float64Array; dims: readonly number[] }>();
+  const { query } = request;
+  const sums = new Map<string, Sums>();
   await model.sessions.use({ patterns: outputs }, plan, async ({ session, instrumented }) => {
     for (const batch of batches) {
       throwIfAborted(control.signal);
@@ -90,17 +97,23 @@ export async function attentionPatterns(
         const value = results[instrumented[0]!.outputNames.get(hook.value)!]!;
         const dims = PATTERN_AXES.map((axis) => value.dims[hook.axes.indexOf(axis)]!);
         const size = dims[1]! * dims[2]! * dims[3]!;
+        const [, heads = 0, queries = 0, keys = 0] = dims;
         const sum = sums.get(hook.name) ?? {
           mean: new Float64Array(size),
           example: new Float64Array(size),
+          from: Array.from({ length: query === undefined ? 0 : heads }, () => matrix(rows.length, keys)),
           dims,
         };
         sums.set(hook.name, sum);
+        const asked = query === undefined ? -1 : queryIn(queries, query);
         addRows(value, hook, dims, (row, at, probability) => {
           // A batch that the graph fixes is filled up with rows that count once.
           if (row >= batch.length) return;
           sum.mean[at]! += probability / rows.length;
           if (rows[batch[row]!] === example) sum.example[at] = probability;
+          const line = Math.floor(at / keys);
+          if (line % queries !== asked) return;
+          sum.from[Math.floor(line / queries)]!.data[batch[row]! * keys + (at % keys)] = probability;
         });
       }
       // A run blocks the event loop; here a signal handler gets its turn.
@@ -108,7 +121,7 @@ export async function attentionPatterns(
     }
   });
   const heads = hooks.flatMap(({ hook, block }) => {
-    const { mean, example: one, dims } = sums.get(hook.name)!;
+    const { mean, example: one, from, dims } = sums.get(hook.name)!;
     const [, count = 0, queries = 0, keys = 0] = dims;
     const size = queries * keys;
     const cut = (values: Float64Array, head: number): Matrix =>
@@ -118,6 +131,7 @@ export async function attentionPatterns(
       head,
       mean: cut(mean, head),
       example: cut(one, head),
+      ...(from[head] === undefined ? {} : { from: from[head] }),
     }));
   });
   return {
@@ -125,10 +139,29 @@ export async function attentionPatterns(
     heads,
     rows: rows.length,
     ofRows: inputs.length,
+    averaged: rows,
     length: encoded.positionsIn('main')[example]!,
     example,
     missing,
   };
+}
+
+/** What is gathered of one hook: flat [heads, queries, keys], and per head [rows, keys]. */
+type Sums = {
+  readonly mean: Float64Array;
+  readonly example: Float64Array;
+  readonly from: readonly Matrix[];
+  readonly dims: readonly number[];
+};
+
+function queryIn(queries: number, query: number): number {
+  const absolute = query < 0 ? queries + query : query;
+  if (Number.isInteger(absolute) && absolute >= 0 && absolute < queries) return absolute;
+  throw new MesascopeError(
+    'POSITION_RANGE',
+    `position ${query} does not exist among the ${queries} that attend here`,
+    { facts: { query, queries } },
+  );
 }
 
 function patternHooks(model: Model): {

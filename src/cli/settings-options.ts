@@ -46,6 +46,7 @@ const READERS: {
   ridge: { read: anyNumber, kind: 'a number' },
   alpha: { read: anyNumber, kind: 'a number' },
   shownExamples: { read: anyNumber, kind: 'a number' },
+  lensRows: { read: anyNumber, kind: 'a number' },
   optimization: {
     read: (text) => (text === 'disabled' || text === 'basic' || text === 'all' ? text : undefined),
     kind: 'disabled, basic or all',

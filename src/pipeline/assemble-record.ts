@@ -12,6 +12,7 @@ import { CRITERIA } from '../evidence/criteria.ts';
 import type { DivergentExample } from '../evidence/divergence-judge.ts';
 import type { DivergentReading, Geometry, RollOutTable } from '../evidence/figures.ts';
 import type { Evidence } from '../evidence/gather.ts';
+import type { LensReadings } from '../evidence/lens-figures.ts';
 import type { RowReading } from '../evidence/rung-divergence.ts';
 import type { Linalg } from '../linalg/linalg.ts';
 import { pca } from '../linalg/pca.ts';
@@ -36,6 +37,7 @@ export type AssembleRequest = {
   readonly forward: ForwardResult;
   readonly evidence: Evidence;
   readonly rollOuts: readonly RollOutTable[];
+  readonly lenses: LensReadings | undefined;
   readonly linalg: Linalg;
   readonly timings: Timings;
 };
@@ -70,6 +72,7 @@ export async function assembleRecord(request: AssembleRequest): Promise<RunRecor
     testReads: evidence.testReads,
     divergent: divergent.map((one) => divergentReading(dataSet.examples[one.row]!, one)),
     geometry: await geometryOf(request, shown),
+    ...(request.lenses === undefined ? {} : { lenses: request.lenses }),
     examples: shown.map((reading) => exampleRecord(dataSet.examples[reading.row]!, reading, settings.coding)),
     data: dataCard(request),
     model: await modelCard(model, dataSet),

@@ -34,6 +34,8 @@ export type AuditSettings = {
   readonly alpha: number;
   /** At most this many examples in the record for the report to show. */
   readonly shownExamples: number;
+  /** At most this many test rows are looked at through the lenses; 0 leaves them out. */
+  readonly lensRows: number;
   readonly optimization: 'disabled' | 'basic' | 'all';
 };
 

@@ -33,6 +33,8 @@ export type Prepared = {
   readonly settings: ResolvedSettings;
   readonly data: LoadedData;
   readonly mapped: MappedModel;
+  /** The tokens of each example as their text; absent where the data are no text. */
+  readonly pieces?: readonly (readonly string[])[];
   readonly forward: ForwardResult;
   /** What `gatherEvidence` takes. */
   readonly request: EvidenceRequest;
@@ -146,6 +148,7 @@ export async function prepareExperiment(
         warnings: [...data.warnings, ...warnings],
       },
       mapped,
+      ...(tokenized.texts === undefined ? {} : { pieces: tokenized.texts.map(({ pieces }) => pieces) }),
       forward,
       request,
       linalg,

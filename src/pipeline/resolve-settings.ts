@@ -22,6 +22,7 @@ export const DEFAULT_SETTINGS: AuditSettings = {
   ridge: 0.01,
   alpha: 0.05,
   shownExamples: 240,
+  lensRows: 200,
   optimization: 'all',
 };
 
@@ -50,6 +51,7 @@ export function resolveSettings(given: Partial<AuditSettings> = {}): ResolvedSet
   // With fewer, no effect could count as there or as absent.
   wholeNumber('interchangeBases', settings.interchangeBases, CRITERIA.minCausalGroups, 1_000_000);
   wholeNumber('shownExamples', settings.shownExamples, 0, 100_000);
+  wholeNumber('lensRows', settings.lensRows, 0, 100_000);
   const { ranks } = settings;
   if (!Array.isArray(ranks) || ranks.length === 0) refuse('ranks', ranks, 'a list of at least one rank');
   for (const rank of ranks) wholeNumber('ranks', rank, 1, 1_000_000);

@@ -8,6 +8,7 @@ import type { Experiment } from './experiment.ts';
 import { namingFiles } from './name-errors.ts';
 import { prepareExperiment } from './prepare-experiment.ts';
 import { runRollOuts } from './roll-outs.ts';
+import { runLenses } from './run-lenses.ts';
 import { timedControl } from './timed-control.ts';
 
 export type RunOptions = {
@@ -39,6 +40,9 @@ async function run(experiment: Experiment, options: RunOptions): Promise<RunReco
     const rollOuts = await timed.stage('roll-outs', () =>
       runRollOuts(mapped, experiment.rollOuts ?? [], settings, control),
     );
+    const lenses = await timed.stage('lenses', () =>
+      runLenses({ mapped, pieces: prepared.pieces, columns: request.columns, settings, control }),
+    );
     return await assembleRecord({
       experiment,
       name: options.name,
@@ -50,6 +54,7 @@ async function run(experiment: Experiment, options: RunOptions): Promise<RunReco
       forward,
       evidence,
       rollOuts,
+      lenses,
       linalg,
       timings: timed.finish(),
     });

@@ -21,14 +21,23 @@ export function withTokenPictures(dataSet: DataSet, tokenized: TokenizedData): D
 
 /** `fed` is the example in token ids, one per piece. */
 function pictureOf(pieces: readonly string[], fed: Example): Picture {
-  const changed = new Map(GOAL_ROLES.map((role) => [role, placesChanged(fed, role)]));
+  const roles = rolesOfPlaces(fed, pieces.length);
   return {
     kind: 'tokens',
     tokens: pieces.map((text, place) => {
-      const [role, ...others] = GOAL_ROLES.filter((each) => changed.get(each)!.has(place));
-      return role === undefined || others.length > 0 ? { text } : { text, role };
+      const role = roles[place];
+      return role === undefined ? { text } : { text, role };
     }),
   };
+}
+
+/** The goal that each of `count` tokens tells by itself: the only one whose counterfactuals, of the same length, change it. */
+export function rolesOfPlaces(fed: Example, count: number): (GoalRole | undefined)[] {
+  const changed = new Map(GOAL_ROLES.map((role) => [role, placesChanged(fed, role)]));
+  return Array.from({ length: count }, (_, place) => {
+    const [role, ...others] = GOAL_ROLES.filter((each) => changed.get(each)!.has(place));
+    return others.length > 0 ? undefined : role;
+  });
 }
 
 /** Places at which some counterfactual of this goal has another token. */

@@ -23,6 +23,14 @@ export type {
   TestRead,
 } from '../evidence/figures.ts';
 export type {
+  LensAttention,
+  LensMean,
+  LensPlace,
+  LensReadings,
+  LensShares,
+  LensStreams,
+} from '../evidence/lens-figures.ts';
+export type {
   Claim,
   Headline,
   NullComparison,

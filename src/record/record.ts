@@ -18,6 +18,7 @@ import type {
   StratumEffect,
   TestRead,
 } from '../evidence/figures.ts';
+import type { LensReadings } from '../evidence/lens-figures.ts';
 import type { RungResult, Verdict } from '../evidence/rung.ts';
 
 /** Version of the record's shape; a reader migrates older ones and refuses newer ones. */
@@ -125,6 +126,8 @@ export type RunRecord = {
   /** Test rows whose activations speak most for the proxy beside what the choice does, widest gap first; absent in older records. */
   readonly divergent?: readonly DivergentReading[];
   readonly geometry: Geometry | null;
+  /** Logit lens, direct logit attribution, attention patterns; exploratory. Absent in older records and where not asked for. */
+  readonly lenses?: LensReadings;
   readonly examples: readonly ExampleRecord[];
   readonly data: DataCard;
   readonly model: ModelCard;

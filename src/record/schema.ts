@@ -23,6 +23,7 @@ import {
   rollOutForm,
   siteMapForm,
 } from './schema-figures.ts';
+import { lensesForm } from './schema-lenses.ts';
 
 const count = z.number().int().nonnegative();
 const free = z.record(z.string(), z.unknown());
@@ -122,6 +123,7 @@ const form = z.strictObject({
   testReads: z.array(testReadForm),
   divergent: z.array(divergentForm).exactOptional(),
   geometry: geometryForm.nullable(),
+  lenses: lensesForm.exactOptional(),
   examples: z.array(exampleForm),
   data: dataForm,
   model: modelForm,

@@ -13,6 +13,7 @@ export const CLIENT_FILES: readonly string[] = [
   'draw-interchange.js',
   'draw-doses.js',
   'draw-points.js',
+  'draw-lenses.js',
   'figures.js',
   'downloads.js',
   'picture.js',

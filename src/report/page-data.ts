@@ -63,7 +63,23 @@ export type FigureDrawing =
       readonly kind: 'baselines';
       readonly features: readonly { readonly id: string; readonly label: string }[];
     }
-  | { readonly kind: 'calibration' };
+  | { readonly kind: 'calibration' }
+  | { readonly kind: 'lens-streams'; readonly hooks: readonly string[] }
+  | { readonly kind: 'lens-shares' }
+  | {
+      readonly kind: 'attention-goals';
+      readonly heads: readonly string[];
+      /** What a head gives to the tokens of a goal that looks at all places alike, 0 to 1. */
+      readonly even: readonly { readonly role: string; readonly share: number }[];
+    }
+  | {
+      readonly kind: 'attention';
+      readonly queries: readonly string[];
+      readonly keys: readonly string[];
+      readonly panels: readonly (MapPanel & { readonly block?: number })[];
+      /** One block at a time, by choice. */
+      readonly byBlock?: boolean;
+    };
 
 export type FigureData = {
   readonly id: string;

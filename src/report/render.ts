@@ -14,6 +14,7 @@ import type { PageData, TableData } from './page-data.ts';
 import { aboutSection } from './section-about.ts';
 import { behaviorSection } from './section-behavior.ts';
 import { ladderSection } from './section-ladder.ts';
+import { lensesSection, lensFigures } from './section-lenses.ts';
 import { verdictLine, verdictSection, warningsSection } from './section-verdict.ts';
 import { causalSection, examplesSection, geometrySection, whereSection } from './sections-figures.ts';
 import { type ReportView, viewOf } from './view.ts';
@@ -82,6 +83,7 @@ type Figures = {
   readonly where: readonly Figure[];
   readonly causal: readonly Figure[];
   readonly geometry: readonly Figure[];
+  readonly lenses: readonly Figure[];
 };
 
 function figuresOf(record: RunRecord): Figures {
@@ -106,6 +108,7 @@ function figuresOf(record: RunRecord): Figures {
       ...some(scoreFigure(record.examples)),
       ...calibrationFigures(record.calibration),
     ],
+    lenses: lensFigures(record),
   };
 }
 
@@ -138,6 +141,7 @@ const SECTIONS = [
   ['where', 'Where'],
   ['causal', 'Causal'],
   ['geometry', 'Geometry'],
+  ['lenses', 'Lenses'],
   ['examples', 'Examples'],
   ['about', 'About'],
 ] as const;
@@ -162,12 +166,14 @@ function pageMarkup(parts: PageParts): string {
 </head>
 <body>
 <a class="skip" href="#verdict">Skip to the verdict</a>
-<header class="top"><div class="top-inner"><p class="brand">Mesascope</p><nav aria-label="Parts of the report"><ol>${SECTIONS.map(
+<header class="top"><div class="top-inner"><p class="brand">Mesascope</p><nav aria-label="Parts of the report"><ol>${SECTIONS.filter(
+    ([id]) => id !== 'lenses' || record.lenses !== undefined,
+  ).map(
     ([id, name]) => html`<li><a href="#${id}">${name}</a></li>`,
   )}</ol></nav><div class="script-only theme" id="theme"></div></div></header>
 <main>
 <div class="title"><p class="eyebrow"><bdi>${record.experiment}</bdi> \u00b7 <bdi>${record.model.file}</bdi></p><h1>${outside(record.title)}</h1></div>
-${verdictSection(view)}${warningsSection(view)}${behaviorSection(view, html`${figures.behavior.map(({ markup }) => markup)}`)}${ladderSection(view)}${whereSection(view, figures.where)}${causalSection(view, figures.causal)}${geometrySection(view, figures.geometry)}${examplesSection(view)}${aboutSection(
+${verdictSection(view)}${warningsSection(view)}${behaviorSection(view, html`${figures.behavior.map(({ markup }) => markup)}`)}${ladderSection(view)}${whereSection(view, figures.where)}${causalSection(view, figures.causal)}${geometrySection(view, figures.geometry)}${lensesSection(record, figures.lenses)}${examplesSection(view)}${aboutSection(
   view,
   all.map(({ data: figure }) => figure),
   bytesTable(parts.bytes),

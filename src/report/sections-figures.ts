@@ -6,7 +6,8 @@ import { stateMark } from './marks.ts';
 import { leakTable, strataTable } from './tables-doubts.ts';
 import { type ReportView, section } from './view.ts';
 
-const NEEDS_SCRIPT = html`<noscript><p class="how">The drawings need JavaScript; their tables do not.</p></noscript>`;
+/** For readers without a script, above a part's first drawing. */
+export const NEEDS_SCRIPT: Html = html`<noscript><p class="how">The drawings need JavaScript; their tables do not.</p></noscript>`;
 
 function markupOf(figures: readonly Figure[]): Html {
   return html`${figures.map(({ markup }) => markup)}`;

@@ -64,6 +64,31 @@ describe('attention patterns', () => {
     await model.close();
   });
 
+  it('are kept row by row from one position where it is asked for', async () => {
+    const model = await openModel(GRID_MODEL);
+    const long = randomRows({ count: 5, seed: 1, shortest: 6, longest: 6 });
+    const short = randomRows({ count: 2, seed: 2, shortest: 4, longest: 4 });
+    const inputs = [long[0]!, short[0]!, ...long.slice(1), short[1]!];
+    const request = { inputs, mapping: {}, maxBatchTokens: 12 };
+    for (const query of [-1, 2]) {
+      const found = measured(await attentionPatterns(model, { ...request, query }));
+      expect([...found.averaged]).toEqual([0, 2, 3, 4, 5]);
+      const at = query < 0 ? 6 + query : query;
+      for (const [row, input] of found.averaged.entries()) {
+        const alone = measured(await attentionPatterns(model, { inputs: [inputs[input]!], mapping: {} }));
+        for (const [i, { from }] of found.heads.entries()) {
+          const own = from!.data.subarray(row * 6, (row + 1) * 6);
+          const expected = alone.heads[i]!.example.data.subarray(at * 6, (at + 1) * 6);
+          expect(largestDifference(own, expected)).toBeLessThan(1e-6);
+        }
+      }
+    }
+    expect(measured(await attentionPatterns(model, request)).heads[0]).not.toHaveProperty('from');
+    for (const query of [6, -7, 0.5])
+      expect(await codeOf(attentionPatterns(model, { ...request, query }))).toBe('POSITION_RANGE');
+    await model.close();
+  });
+
   it('of a model without attention are undefined, with the reason', async () => {
     const model = await openModel(exportPath('no-residual-lstm'));
     const inputs = randomRows({ count: 1, seed: 1 });

@@ -56,7 +56,7 @@ describe.skipIf(SKIP_BROWSER)('the report in a browser', () => {
         buttons: element.querySelectorAll('.downloads button').length,
       })),
     );
-    expect(figures.length).toBe(14);
+    expect(figures.length).toBe(19);
     for (const { drawn, title, finding, table, buttons } of figures) {
       expect(drawn, title).toBe(true);
       expect(title).not.toBe('');
@@ -88,7 +88,16 @@ describe.skipIf(SKIP_BROWSER)('the report in a browser', () => {
     const { page, complaints } = await visit(await pageOf(emptyRecord()));
     await expect(page.locator('#verdict h2').textContent()).resolves.toContain('Not enough evidence');
     expect(await page.locator('.plot').count()).toBe(0);
-    for (const id of ['warnings', 'behavior', 'ladder', 'where', 'causal', 'geometry', 'examples']) {
+    for (const id of [
+      'warnings',
+      'behavior',
+      'ladder',
+      'where',
+      'causal',
+      'geometry',
+      'lenses',
+      'examples',
+    ]) {
       expect((await page.locator(`#${id} p`).first().textContent())?.trim(), id).not.toBe('');
     }
     expect(complaints).toEqual(NO_COMPLAINTS);
@@ -130,6 +139,7 @@ describe.skipIf(SKIP_BROWSER)('the report in a browser', () => {
       'where',
       'causal',
       'geometry',
+      'lenses',
       'examples',
       'about',
     ]);

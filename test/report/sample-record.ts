@@ -7,6 +7,7 @@ import { type ExampleRecord, RECORD_SCHEMA, type RunRecord } from '../../src/rec
 import { sampleCausal } from './sample-causal.ts';
 import { sampleRungs, sampleVerdict } from './sample-evidence.ts';
 import { HOOKS, round, sampleInterchange, sampleSites, shareInterval } from './sample-figures.ts';
+import { noLenses, sampleLenses } from './sample-lenses.ts';
 
 const CHOICES = ['up', 'down', 'left', 'right'];
 const HASH = 'c0ffee'.repeat(11).slice(0, 64);
@@ -74,6 +75,7 @@ export function sampleRecord(seed = 'sample'): RunRecord {
         }),
       ),
     },
+    lenses: sampleLenses(),
     examples,
     data: {
       title: '5 x 5 grid, gem and halo',
@@ -187,6 +189,7 @@ export function emptyRecord(): RunRecord {
     interchange: [],
     ...NOTHING_FURTHER,
     geometry: null,
+    lenses: noLenses(),
     examples: [],
     data: { ...full.data, file: null, goals: [], contexts: {}, sets: [], counterfactuals: {} },
     model: { ...full.model, width: null, hooks: [], card: null },

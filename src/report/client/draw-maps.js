@@ -7,21 +7,30 @@
 
 const MOST_CELLS_WITH_TEXT = 400;
 
-/** @param {Table} table @param {SiteMaps} drawing @param {Palette} palette @param {number} width @returns {Drawn} */
+/**
+ * `words`: positions are words, written upwards.
+ * @typedef {{ hooks: readonly string[], positions: readonly (number | string)[], panels: SiteMaps['panels'], words?: boolean }} Maps
+ */
+
+/** Pixels: of a word written upwards, of a cell under one, and of the widest cell over a word. */
+const WORD = { height: 74, least: 13, most: 52 };
+
+/** @param {Table} table @param {Maps} drawing @param {Palette} palette @param {number} width @returns {Drawn} */
 function drawMaps(table, drawing, palette, width) {
-  const { hooks, positions, panels } = drawing;
+  const { hooks, positions, panels, words = false } = drawing;
   const longest = Math.max(...hooks.map((hook) => Math.min(24, hook.length)), 1);
   const left = Math.min(width * 0.36, 14 + 6.3 * longest);
   const gap = 16;
   const fits = Math.max(1, Math.floor((width - left + gap) / (150 + gap)));
-  const perRow = Math.min(panels.length, fits);
-  const rows = Math.ceil(panels.length / perRow);
+  const rows = Math.ceil(panels.length / fits);
+  const perRow = words ? Math.ceil(panels.length / rows) : Math.min(panels.length, fits);
   const cell = hooks.length > 30 ? 13 : hooks.length > 16 ? 18 : 26;
   const head = 40;
-  const foot = 22;
+  const foot = words ? WORD.height : 22;
   const inner = cell * hooks.length;
   const height = rows * (head + inner + foot);
-  const panelWidth = (width - left - gap * (perRow - 1) - 4) / perRow;
+  const wide = (width - left - gap * (perRow - 1) - 4) / perRow;
+  const panelWidth = words ? Math.min(wide, WORD.most * positions.length) : wide;
   const withText =
     hooks.length * positions.length < MOST_CELLS_WITH_TEXT && panelWidth / positions.length >= 17;
   /** @type {object[]} */
@@ -58,7 +67,7 @@ function drawMaps(table, drawing, palette, width) {
     // As a trace of its own: the text of a heat map has one colour, and none can be read on every cell.
     if (withText) {
       const cells = z.flatMap((line, h) =>
-        line.flatMap((value, p) => (value === null ? [] : [{ h, p, value }])),
+        line.flatMap((value, p) => (value === null || (words && value < 0.005) ? [] : [{ h, p, value }])),
       );
       traces.push({
         type: 'scatter',
@@ -67,7 +76,7 @@ function drawMaps(table, drawing, palette, width) {
         y: cells.map(({ h }) => h),
         text: cells.map(({ value }) => cellText(value, panel.percent)),
         textfont: {
-          size: 10.5,
+          size: words ? 9.5 : 10.5,
           family: FONT,
           color: cells.map(({ value }) => inkOn(cellColor(palette, (value - panel.chance) / panel.span))),
         },
@@ -87,7 +96,7 @@ function drawMaps(table, drawing, palette, width) {
       xaxis: `x${suffix}`,
       yaxis: `y${suffix}`,
     });
-    const tick = Math.max(1, Math.ceil((positions.length * 20) / panelWidth));
+    const tick = Math.max(1, Math.ceil((positions.length * (words ? WORD.least : 20)) / panelWidth));
     const shown = positions
       .map((position, p) => ({ position, p }))
       .filter(({ p }) => (positions.length - 1 - p) % tick === 0);
@@ -96,7 +105,10 @@ function drawMaps(table, drawing, palette, width) {
       anchor: `y${suffix}`,
       range: [-0.5, positions.length - 0.5],
       tickvals: shown.map(({ p }) => p),
-      ticktext: shown.map(({ position }) => String(position).replace('-', '\u2212')),
+      ticktext: shown.map(({ position }) =>
+        words ? label(String(position), 12) : String(position).replace('-', '\u2212'),
+      ),
+      ...(words && { tickangle: -60 }),
       showgrid: false,
       zeroline: false,
     });

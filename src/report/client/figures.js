@@ -75,6 +75,14 @@ function drawn({ figure, choices }, palette, width) {
       return drawBaselines(table, drawing, palette, width);
     case 'calibration':
       return drawCalibration(table, palette, width);
+    case 'lens-streams':
+      return drawStreams(table, drawing, palette, width);
+    case 'lens-shares':
+      return drawShares(table, palette, width);
+    case 'attention-goals':
+      return drawGoalAttention(table, drawing, palette, width);
+    case 'attention':
+      return drawAttention(table, drawing, choices.block, palette, width);
   }
 }
 
@@ -167,6 +175,10 @@ function mountChoices(one, place) {
     if (drawing.kind === 'interchange-by-hook')
       offer('rank', 'Rank', same(drawing.ranks), drawing.ranks.at(-1) ?? '');
     else offer('hook', 'Hook', same(drawing.hooks), tellingHook(table) ?? drawing.hooks.at(-1) ?? '');
+  }
+  if (drawing.kind === 'attention' && drawing.byBlock) {
+    const blocks = [...new Set(drawing.panels.map(({ block }) => String(block)))];
+    offer('block', 'Block', same(blocks), blocks.at(-1) ?? '');
   }
   if (drawing.kind === 'components') {
     const { colorings, components } = drawing;
