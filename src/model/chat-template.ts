@@ -43,7 +43,7 @@ const NOT_VARIABLES: readonly string[] = [
   'continue_final_message',
 ];
 
-/** The file that holds the template, as it is; `text` is missing where it is larger than a template. */
+/** The file that holds the template, as it is; `text` is missing where it cannot be read or is larger than a template. */
 export type TemplateFile = { readonly path: string; readonly text?: string };
 
 /** Looks in each folder for a file of its own first, as transformers does, then in the tokenizer's configuration. Throws nothing. */
@@ -53,15 +53,23 @@ export function templateFile(beside: string | undefined): TemplateFile | undefin
       const path = join(folder, name);
       const found = statSync(path, { throwIfNoEntry: false });
       if (found?.isFile() !== true) continue;
-      if (name === CONFIG_FILE && typeof (readObject(path)?.chat_template ?? null) !== 'string') {
-        if (!Array.isArray(readObject(path)?.chat_template)) continue;
-      }
+      if (name === CONFIG_FILE && !describesTemplate(path)) continue;
       // A configuration may be large for other reasons, and was small enough to be read.
       if (name !== CONFIG_FILE && found.size > MOST_BYTES) return { path };
-      return { path, text: readFileSync(path, 'utf8') };
+      try {
+        return { path, text: readFileSync(path, 'utf8') };
+      } catch {
+        return { path };
+      }
     }
   }
   return undefined;
+}
+
+/** One template, or several by name. */
+function describesTemplate(configPath: string): boolean {
+  const template = readObject(configPath)?.chat_template;
+  return typeof template === 'string' || Array.isArray(template);
 }
 
 /** Throws `CHAT_TEMPLATE_MISSING`, `CHAT_TEMPLATE_INVALID`. */
@@ -145,7 +153,7 @@ export function openChatTemplate(
 /** What a file says that the template is, whichever of the forms it has. */
 function sourceOf({ path, text }: TemplateFile): string {
   const invalid = invalidAt(path);
-  if (text === undefined) throw invalid(`has more than ${MOST_BYTES} bytes`);
+  if (text === undefined) throw invalid(`cannot be read, or has more than ${MOST_BYTES} bytes`);
   if (path.endsWith('.jinja')) return text;
   const given = readObject(path)?.chat_template;
   const source = Array.isArray(given) ? defaultOf(given, invalid) : given;
