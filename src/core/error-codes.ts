@@ -1,23 +1,10 @@
 /** @file core: the one table of error codes; messages, `mesascope explain` and the tests all read it. */
 
 import type { ErrorCode } from './error-code-names.ts';
+import { type ErrorEntry, entry } from './error-entry.ts';
 
 export type { ErrorCode } from './error-code-names.ts';
-
-/** 1: a bug in the tool. 2: bad usage or settings. 3: a model or data problem the user can mend. 130: interrupted, resumable. */
-export type FailureExitCode = 1 | 2 | 3 | 130;
-
-export type ErrorEntry = {
-  readonly exitCode: FailureExitCode;
-  /** What was seen and why it matters, in one or two sentences. */
-  readonly meaning: string;
-  /** What to do about it. */
-  readonly remedy: string;
-};
-
-function entry(exitCode: FailureExitCode, meaning: string, remedy: string): ErrorEntry {
-  return { exitCode, meaning, remedy };
-}
+export type { ErrorEntry, FailureExitCode } from './error-entry.ts';
 
 /** One section per layer, in layer order. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
