@@ -140,7 +140,7 @@ export async function attentionPatterns(
     rows: rows.length,
     ofRows: inputs.length,
     averaged: rows,
-    length: encoded.lengths[example]!,
+    length: encoded.positionsIn('main')[example]!,
     example,
     missing,
   };

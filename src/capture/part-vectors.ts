@@ -22,7 +22,7 @@ export function shapeRow(
   const fixed = model.inputs.find(({ role }) => role === 'tokens')?.shape?.[1];
   const short = first.kind === 'tokens' && typeof fixed !== 'number';
   const encoded = encode(model, [short ? { ...first, tokens: first.tokens.slice(0, 1) } : first], mapping);
-  return { encoded, length: encoded.lengths[0]! };
+  return { encoded, length: encoded.positionsIn('main')[0]! };
 }
 
 /**
