@@ -59,9 +59,13 @@ export async function logitLens(
   if (request.choices.length === 0) throw new MesascopeError('BAD_SETTING', 'a lens needs choices to read');
   const streams = streamsOf(model);
   if ('reason' in streams) return { state: 'undefined', reason: streams.reason };
+  const last = streams.hooks.at(-1)!.value;
+  const output = choiceOutput(model);
+  if (output.value === last)
+    return { state: 'undefined', reason: 'the output is the last stream itself: nothing reads it out' };
   const part = {
-    given: [streams.hooks.at(-1)!.value],
-    output: choiceOutput(model),
+    given: [last],
+    output,
     optimization: request.optimization ?? 'basic',
   };
   const lens = await withPart(model, part, (run) =>
@@ -106,13 +110,10 @@ async function readStreams(work: {
   const { inputs, readout, choices, optimization = 'basic' } = request;
   const output = choiceOutput(model);
   const encoded = encode(model, inputs, request.mapping);
-  const main = { lengths: encoded.positionsIn('main') };
+  // Of an encoder-decoder or of images, what is read has other positions than what is fed.
+  const lengths = encoded.positionsIn('main');
   if (output.positions)
-    mustHavePositions(main, {
-      positions: [readout],
-      readout,
-      inputAt: (row) => inputs[row],
-    });
+    mustHavePositions({ lengths }, { positions: [readout], readout, inputAt: (row) => inputs[row] });
   const maxTokens = request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS;
   const { batches } = batchByLength(encoded, { maxRows: maxTokens, maxTokens });
   const values = [...new Set(hooks.map(({ value }) => value))];
@@ -132,7 +133,7 @@ async function readStreams(work: {
       throwIfAborted(control.signal);
       const fed = fedRows(encoded, batch);
       const feeds = encoded.feeds(fed);
-      const absolute = output.positions ? positionIn(main.lengths[batch[0]!]!, readout, batch[0]!) : 0;
+      const absolute = output.positions ? positionIn(lengths[batch[0]!]!, readout, batch[0]!) : 0;
       const at = positionFeed(fed.length, [absolute]);
       const positions = graph.positionsInput === undefined ? {} : { [graph.positionsInput]: at };
       const results = await session.run({ ...feeds, ...positions });

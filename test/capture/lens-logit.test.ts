@@ -1,12 +1,15 @@
 /** @file capture test: the logit lens against the model's own logits, PyTorch's, products by hand, and exchanged streams. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openInterventions } from '../../src/capture/interventions.ts';
 import { type LogitLens, logitLens } from '../../src/capture/lens-logit.ts';
+import { attributeLogits } from '../../src/capture/logit-attribution.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
 import type { Matrix } from '../../src/core/matrix.ts';
 import { openModel } from '../../src/model/open-model.ts';
 import { buildModel } from '../../src/onnx/build.ts';
-import { fixtureRows, largestDifference } from '../onnx/hooks-fixtures.ts';
+import { fixtureRows, largestDifference, readRows } from '../onnx/hooks-fixtures.ts';
 import { residualSpec, VOCABULARY, WIDTH } from '../onnx/small-models.ts';
 import { codeOf, exportPath, GRID_MODEL, randomRows, recordedRows } from './small-models.ts';
 
@@ -42,6 +45,28 @@ describe('the lens at the last block', () => {
       await model.close();
     },
   );
+
+  it('of an encoder-decoder gives the logits that PyTorch recorded, where the decoder stands', async () => {
+    const folder = new URL('../fixtures/exports/', import.meta.url);
+    const model = await openModel(fileURLToPath(new URL('t5.current.onnx', folder)));
+    for (const { feeds, truth } of readRows(readFileSync(new URL('t5.safetensors', folder)))) {
+      // The decoder is shorter than what it reads.
+      const tensors = Object.fromEntries(
+        Object.entries(feeds).map(([name, { dims, data }]) => [
+          name,
+          { dims: dims.slice(1), data: Array.from(data, Number) },
+        ]),
+      );
+      const request = { inputs: [{ kind: 'tensors', tensors } as const], mapping: {}, readout: -1 };
+      const lens = measured(await logitLens(model, { ...request, choices: CHOICES }));
+      const { dims, data } = truth.get('logits')!;
+      const expected = CHOICES.map((choice) => Number(data[data.length - dims.at(-1)! + choice]));
+      expect(largestDifference(lens.streams.at(-1)!.logits.data, expected)).toBeLessThan(2e-5);
+      const shares = await attributeLogits(model, { ...request, choices: CHOICES });
+      expect(shares.state === 'measured' && shares.error < 1e-4).toBe(true);
+    }
+    await model.close();
+  });
 
   it('gives the model’s own bits where ONNX Runtime rewrites nothing', async () => {
     const model = await openModel(GRID_MODEL);
@@ -148,6 +173,14 @@ describe('a model without a lens', () => {
     const inputs = [{ kind: 'tokens', tokens: [1] } as const];
     const lens = await logitLens(model, { inputs, mapping: {}, readout: -1, choices: [0] });
     expect(lens).toEqual({ state: 'undefined', reason: expect.stringMatching(/^No residual stream: /) });
+    await model.close();
+  });
+
+  it('gets the reason where its output is the stream', async () => {
+    const model = await openModel(exportPath('bert'));
+    const inputs = [{ kind: 'tokens', tokens: [1, 2, 3] } as const];
+    const lens = await logitLens(model, { inputs, mapping: {}, readout: -1, choices: [0] });
+    expect(lens).toEqual({ state: 'undefined', reason: expect.stringContaining('the last stream itself') });
     await model.close();
   });
 
