@@ -1,6 +1,6 @@
 /**
  * @file fuzz: kill -9 at random moments of a capture, a thousand times by default; every folder that is finished afterwards has the
- * bytes of one that was left alone. Run: npx tsx test/fuzz/capture-kills.ts [KILLS [SEED]]; a thousand take a quarter of an hour.
+ * bytes of one that was left alone. Run: npx tsx test/fuzz/capture-kills.ts [KILLS [SEED]]; a thousand take half an hour.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
