@@ -39,7 +39,8 @@ const CASES: readonly (readonly [
   ['llama.bfloat16', { bound: { largest: 2e-2 } }],
   ['gpt2.int8', { bound: { cosine: 0.995 } }],
   ['bert.qdq', { missing: FINAL_NORM, bound: { cosine: 0.995 } }],
-  ['llama.int4', { bound: { cosine: 0.85 } }],
+  // The nearest that a value of the other block comes is .86: attention patterns resemble each other.
+  ['llama.int4', { bound: { cosine: 0.93 } }],
 ];
 
 describe.each(CASES)('%s', (name, { missing = [], bound = FLOAT32, changes = 0 }) => {
