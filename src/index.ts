@@ -45,6 +45,7 @@ export { type Linalg, openLinalg } from './linalg/linalg.ts';
 export { pca } from './linalg/pca.ts';
 export { roleMask } from './model/chat-positions.ts';
 export { choiceColumns } from './model/choice-tokens.ts';
+export { type Position, positionNamed } from './model/named-positions.ts';
 export { type Model, openModel } from './model/open-model.ts';
 export { positionsOfSpan, responseMask, spanRequest } from './model/text-positions.ts';
 export { tokenizedData } from './model/tokenize.ts';

@@ -106,13 +106,22 @@ export function mustHavePositions(
   }
 }
 
-/** Int64 [batch, positions.length]: the same absolute positions for every row of a batch. */
-export function positionFeed(
-  batch: number,
-  absolute: readonly number[],
-): { readonly type: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array } {
-  const data = new BigInt64Array(batch * absolute.length);
-  const row = BigInt64Array.from(absolute, BigInt);
-  for (let i = 0; i < batch; i++) data.set(row, i * absolute.length);
-  return { type: 'int64', dims: [batch, absolute.length], data };
+/** Absolute positions as they are fed to an instrumented graph, int64 [batch, positions]. */
+export type PositionFeed = {
+  readonly type: 'int64';
+  readonly dims: readonly number[];
+  readonly data: BigInt64Array;
+};
+
+/** The same absolute positions for every row of a batch. */
+export function positionFeed(batch: number, absolute: readonly number[]): PositionFeed {
+  return positionFeedOfRows(Array.from({ length: batch }, () => absolute));
+}
+
+/** Each row's own absolute positions, as many for one as for the other. */
+export function positionFeedOfRows(rows: readonly (readonly number[])[]): PositionFeed {
+  const count = rows[0]?.length ?? 0;
+  const data = new BigInt64Array(rows.length * count);
+  for (const [i, row] of rows.entries()) for (const [j, at] of row.entries()) data[i * count + j] = BigInt(at);
+  return { type: 'int64', dims: [rows.length, count], data };
 }

@@ -5,13 +5,20 @@ import { throwIfAborted } from '../core/errors.ts';
 import type { RunControl } from '../core/progress.ts';
 import { batchByLength, fedRows } from '../model/batches.ts';
 import { encode } from '../model/encode.ts';
+import type { Position } from '../model/named-positions.ts';
 import type { Model } from '../model/open-model.ts';
 import { installedRuntime, type OptimizationLevel, type TensorValue } from '../model/runtime.ts';
 import type { OpenSession } from '../model/session-pool.ts';
 import type { HookPoint } from '../onnx/contract.ts';
 import { hookNamed } from '../onnx/hooks-names.ts';
 import { type CapturePlanOfGraph, capturePlan } from './capture-plan.ts';
-import { type CaptureSite, mustHavePositions, positionFeed, positionIn, siteOf } from './capture-sites.ts';
+import {
+  type CaptureSite,
+  mustHavePositions,
+  positionFeedOfRows,
+  positionIn,
+  siteOf,
+} from './capture-sites.ts';
 import { type Block, hookBlock, sizeOf } from './hook-block.ts';
 import { DEFAULT_BATCH_TOKENS } from './run-forward.ts';
 
@@ -23,8 +30,8 @@ export type LongCaptureRequest = {
   readonly fixedBatch: number | undefined;
   /** Hooks with a vector per position, or one per row. At least one. */
   readonly hooks: readonly string[];
-  /** Every row must have each; negative ones count from the end of the row. */
-  readonly positions: readonly number[];
+  /** Every row must have each; negative ones count from the end of the row, names are in the source's `placed`. */
+  readonly positions: readonly Position[];
   /** Default `all`; `basic` and `disabled` give the bits of the model without capture. */
   readonly optimization?: OptimizationLevel;
   /** Rows times positions in one run; by default what suits the model's width. */
@@ -78,7 +85,11 @@ export function planLongCapture(model: Model, request: LongCaptureRequest): Long
       row < source.rows ? source.input(row) : undefined;
     mustHavePositions(
       { lengths: positionsOf(source) },
-      { positions: request.positions, readout: undefined, inputAt },
+      {
+        positions: request.positions.filter((position) => typeof position === 'number'),
+        readout: undefined,
+        inputAt,
+      },
     );
   }
   const maxTokens = request.maxBatchTokens ?? batchTokensFor(model);
@@ -94,7 +105,9 @@ export function planLongCapture(model: Model, request: LongCaptureRequest): Long
     maxTokens,
     maxRows,
   };
-  const graph = capturePlan(sites, undefined, { everyPosition: areAll(request.positions, source.lengths) });
+  const graph = capturePlan(sites, undefined, {
+    everyPosition: areAll(request.positions, positionsOf(source)),
+  });
   return { batches, identity, request, sites, graph, optimization };
 }
 
@@ -113,7 +126,7 @@ function widthOf({ axes, width = UNKNOWN_WIDTH }: HookPoint, modelWidth: number 
 }
 
 /** True when the positions are those of every row, in order. */
-function areAll(positions: readonly number[], lengths: Int32Array): boolean {
+function areAll(positions: readonly Position[], lengths: Int32Array): boolean {
   return (
     positions.every((position, i) => position === i) && lengths.every((length) => length === positions.length)
   );
@@ -217,14 +230,24 @@ async function runBatch(
     Int32Array.from(batch, (_, i) => i),
   );
   const feeds: Record<string, TensorValue> = encoded.feeds(fed);
-  const at = positions.map((position) => positionIn(positionsOf(source)[batch[0]!]!, position, batch[0]!));
-  if (names.positions !== undefined) feeds[names.positions] = positionFeed(fed.length, at);
+  if (names.positions !== undefined) {
+    feeds[names.positions] = positionFeedOfRows(Array.from(fed, (i) => absoluteIn(source, positions, batch[i]!)));
+  }
   const outputs = await session.run(feeds, names.fetches);
   return sites.map((site, i) => {
     const block = hookBlock(site, { batch, picked: positions.length }, outputs[names.hooks[i]!]!);
     // Files have the axes [row, position, width]; a vector of the whole row stands at one position.
     return site.positions ? block : { ...block, dims: [1, ...block.dims] };
   });
+}
+
+/** Where these positions lie in a row of the stream that is captured. */
+export function absoluteIn(source: RowSource, positions: readonly Position[], row: number): number[] {
+  return positions.map((position) =>
+    typeof position === 'number'
+      ? positionIn(positionsOf(source)[row]!, position, row)
+      : source.placed!.get(position)![row]!,
+  );
 }
 
 /** Positions of each row in the stream that is captured. */

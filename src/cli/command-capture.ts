@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { CaptureEstimate } from '../capture/long-capture.ts';
-import { MesascopeError } from '../core/errors.ts';
+import { type Position, positionFrom } from '../model/named-positions.ts';
 import { openModel } from '../model/open-model.ts';
 import { captureToFolder } from '../pipeline/capture-to-folder.ts';
 import { namingFiles } from '../pipeline/name-errors.ts';
@@ -77,14 +77,7 @@ function tensorBytes(folder: string): number {
     .reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);
 }
 
-/** `-1,-2` as numbers, or `all`. Throws `BAD_SETTING`. */
-function positionList(text: string): readonly number[] | 'all' {
-  if (text === 'all') return 'all';
-  const positions = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-  if (positions.length === 0 || !positions.every(Number.isInteger)) {
-    throw new MesascopeError('BAD_SETTING', `--positions ${text} is not a list of whole numbers`, {
-      remedy: 'For example --positions=-1,-2, or "all".',
-    });
-  }
-  return positions;
+/** `-1,span:garden` one by one, or `all`. Throws `BAD_SETTING`. */
+function positionList(text: string): readonly Position[] | 'all' {
+  return text === 'all' ? 'all' : text.split(',').map(positionFrom);
 }

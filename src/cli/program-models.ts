@@ -67,12 +67,16 @@ export function addModelCommands(add: Declare, launch: Launch): void {
   add('capture <model>', 'activations to safetensors shards with an index, for any language', [
     "capture model.onnx --data examples.jsonl --hooks 'blocks.*.resid_post' --out activations",
     'capture model.onnx --data examples.jsonl --hooks final_norm --positions=-1,-2 --out activations',
-    "capture model.onnx --data examples.jsonl --hooks 'blocks.*.mlp_out' --dtype float16 --out activations",
+    "capture model.onnx --data texts.jsonl --hooks 'blocks.*.resid_post' --positions span:garden,-1 --dtype float16 --out activations",
   ])
     .requiredOption('--data <file>', 'a data file')
     .requiredOption('--hooks <pattern>', 'hook points (comma-separated globs; see inspect)')
     .requiredOption('--out <folder>', 'a new or empty folder')
-    .option('--positions <list>', 'positions, negative from the end; or "all"', '-1')
+    .option(
+      '--positions <list>',
+      'positions, negative from the end, or places in the text: span:WORDS, span:WORDS@last, prompt, response; or "all"',
+      '-1',
+    )
     .addOption(
       new Option('--dtype <type>', 'how numbers are stored')
         .choices(['float32', 'float16'])

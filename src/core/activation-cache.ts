@@ -46,6 +46,8 @@ export type RowSource = {
   readonly lengths: Int32Array;
   /** Positions of each row in the stream that is captured, where they are others (patches of an image, a decoder's own tokens). */
   readonly positions?: Int32Array;
+  /** Absolute positions of each row under names, where places were asked for by what stands there. */
+  readonly placed?: ReadonlyMap<string, Int32Array>;
   /** Rows of one shape class can share a batch without padding. */
   readonly shapeClass: Int32Array;
   /** The row's input, read from where it lies. */

@@ -29,8 +29,7 @@ export function spanRequest(text: string): SpanRequest | undefined {
  * Absolute positions, ascending, of the tokens that stand for words of a text. `garden` is not found in `gardens`: a letter or digit
  * must not go on beside it. A blank that a token holds beside the words does not matter; any other character does.
  *
- * A capture of `--positions span:WORDS` calls it once per example, with `model.tokenizer()`, the example's id, and the text and tokens
- * that `tokenizedData(model, dataSet)` holds in the order of the examples:
+ * Texts and tokens are those of `tokenizedData(model, dataSet)`, in the order of the examples:
  *
  * @example
  * const request = spanRequest('span:garden@last')!;

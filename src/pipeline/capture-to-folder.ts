@@ -1,14 +1,15 @@
 /** @file pipeline: activations of a data file of any length into a folder for other programs, resumable and in flat memory. */
 import path from 'node:path';
-import { type LongCaptureControl, planLongCapture, runLongCapture } from '../capture/long-capture.ts';
+import { absoluteIn, type LongCaptureControl, planLongCapture, runLongCapture } from '../capture/long-capture.ts';
 import { streamOfHooks } from '../capture/run-forward.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { sha256 } from '../core/hash.ts';
+import { mustBePositionName, type Position } from '../model/named-positions.ts';
 import type { Model } from '../model/open-model.ts';
 import { installedRuntime, type OptimizationLevel } from '../model/runtime.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
-import { ACTIVATIONS_FORMAT } from '../store/activation-index.ts';
+import { ACTIVATIONS_FORMAT, type ExampleEntry } from '../store/activation-index.ts';
 import { openCaptureFolder, type PlannedCapture } from '../store/capture-folder.ts';
 import { ExampleSpool } from '../store/example-spool.ts';
 import type { StoredType } from '../store/placed-shards.ts';
@@ -21,8 +22,11 @@ export type FolderCaptureRequest = {
   readonly data: string;
   /** Hook points, as comma-separated globs. */
   readonly hooks: string;
-  /** Every row must have each; negative ones count from the end of the row. `all` needs rows of one length. */
-  readonly positions: readonly number[] | 'all';
+  /**
+   * Every row must have each; negative ones count from the end of the row, and a name is a place in the row's text (see `Position`).
+   * `all` needs rows of one length.
+   */
+  readonly positions: readonly Position[] | 'all';
   /** The folder to be made; new or empty, or the result of this very capture. */
   readonly out: string;
   /** Default `float32`. `float16` rounds to nearest, ties to even. */
@@ -35,7 +39,7 @@ export type FolderCaptureRequest = {
 export type FolderCapture = {
   readonly out: string;
   readonly hooks: readonly string[];
-  readonly positions: readonly number[];
+  readonly positions: readonly Position[];
   readonly rows: number;
   /** Rows that were there before: of an earlier run that was stopped, or all of them. */
   readonly rowsReused: number;
@@ -54,6 +58,8 @@ export async function captureToFolder(
   control: LongCaptureControl = {},
 ): Promise<FolderCapture> {
   const { out, dtype = 'float32', maxShardBytes = DEFAULT_SHARD_BYTES, flushEveryMs } = request;
+  const names = request.positions === 'all' ? [] : request.positions.filter((one) => typeof one === 'string');
+  for (const name of names) mustBePositionName(name);
   const hooks = matchHooks(model.hooks, request.hooks).map(({ name }) => name);
   const folder = openCaptureFolder(path.resolve(out));
   let spool: ExampleSpool | undefined;
@@ -61,7 +67,7 @@ export async function captureToFolder(
     spool = new ExampleSpool(folder.spoolPath);
     const source = await spoolRows(
       model,
-      { data: request.data, spool, stream: streamOfHooks(model, hooks) },
+      { data: request.data, spool, stream: streamOfHooks(model, hooks), names },
       control,
     );
     const positions = positionsOf(request.positions, source);
@@ -100,7 +106,7 @@ export async function captureToFolder(
         runtime: installedRuntime(),
         positions,
       };
-      await folder.finish(about, entriesOf(source));
+      await folder.finish(about, entriesOf(source, names.length === 0 ? undefined : positions));
       return { ...done, rowsReused };
     });
   } finally {
@@ -109,12 +115,19 @@ export async function captureToFolder(
   }
 }
 
-function* entriesOf(source: SpooledRows): Generator<{ id: string; set: string; group: string }> {
-  for (let row = 0; row < source.rows; row++) yield source.example(row);
+/** With the absolute positions of each row, where some are given. */
+function* entriesOf(
+  source: SpooledRows,
+  positions: readonly Position[] | undefined,
+): Generator<ExampleEntry> {
+  for (let row = 0; row < source.rows; row++) {
+    const { id, set, group } = source.example(row);
+    yield { id, set, group, ...(positions && { at: absoluteIn(source, positions, row) }) };
+  }
 }
 
 /** Throws `BAD_SETTING`. */
-function positionsOf(positions: readonly number[] | 'all', source: SpooledRows): readonly number[] {
+function positionsOf(positions: readonly Position[] | 'all', source: SpooledRows): readonly Position[] {
   if (positions !== 'all') return [...new Set(positions)];
   const counted = source.positions ?? source.lengths;
   const [length] = counted;

@@ -1,9 +1,12 @@
 /** @file pipeline: a data file checked against a model row by row and put aside on disk, so that a capture may be any length. */
 import type { RowSource } from '../core/activation-cache.ts';
+import { locatedAtHeader } from '../core/data-place.ts';
 import type { ModelInput } from '../core/data-set.ts';
+import { MesascopeError } from '../core/errors.ts';
 import { runningSha256, type Sha256 } from '../core/hash.ts';
 import type { RunControl } from '../core/progress.ts';
 import { encode } from '../model/encode.ts';
+import { mustCountTokens, positionNamed } from '../model/named-positions.ts';
 import type { Model } from '../model/open-model.ts';
 import { tokenizedInputs } from '../model/tokenize.ts';
 import type { StreamName } from '../onnx/contract.ts';
@@ -35,13 +38,21 @@ export async function spoolRows(
     data,
     spool,
     stream: captured,
-  }: { readonly data: string; readonly spool: ExampleSpool; readonly stream: StreamName },
+    names = [],
+  }: {
+    readonly data: string;
+    readonly spool: ExampleSpool;
+    readonly stream: StreamName;
+    /** Positions to be found in each row's text. */
+    readonly names?: readonly string[];
+  },
   control: RunControl = {},
 ): Promise<SpooledRows> {
   const lengths = new GrowingInts();
   const positions = new GrowingInts();
   const shapeClass = new GrowingInts();
   const classes = new Map<string, number>();
+  const placed = new Map(names.map((name) => [name, new GrowingInts()]));
   const inputsHash = runningSha256();
   let first: ModelInput | undefined;
   let mapping: Readonly<Record<string, string>> = {};
@@ -56,7 +67,8 @@ export async function spoolRows(
     await namingRows(nameOf, async () => {
       const { inputKind, inputs: declared } = chunk[0]!.header;
       const given = chunk.map(({ example }) => example.input);
-      const inputs = inputKind === 'text' ? textTokens(model, given, firstRow) : given;
+      const written = inputKind === 'text' ? textTokens(model, given, firstRow) : undefined;
+      const inputs = written?.inputs ?? given;
       mapping = inputKind === 'text' ? asTokens(declared) : declared;
       first ??= inputs[0];
       const encoded = encode(model, inputs, mapping, { firstRow, first });
@@ -71,6 +83,7 @@ export async function spoolRows(
         const key = shapeKey(input);
         if (!classes.has(key)) classes.set(key, classes.size);
         shapeClass.push(classes.get(key)!);
+        for (const [name, places] of placed) places.push(placeOf(model, written, { id, i, name, input: given[i]!, captured }));
       }
     });
   };
@@ -89,6 +102,7 @@ export async function spoolRows(
     rows: spool.rows,
     lengths: lengths.values(),
     positions: positions.values(),
+    placed: new Map([...placed].map(([name, places]) => [name, places.values()])),
     shapeClass: shapeClass.values(),
     fixedBatch,
     mapping,
@@ -99,9 +113,40 @@ export async function spoolRows(
   };
 }
 
-function textTokens(model: Model, inputs: readonly ModelInput[], firstRow: number): readonly ModelInput[] {
+function textTokens(
+  model: Model,
+  inputs: readonly ModelInput[],
+  firstRow: number,
+): ReturnType<typeof tokenizedInputs> {
   const texts = inputs.filter((input) => input.kind === 'text' || input.kind === 'messages');
-  return tokenizedInputs(model, texts, { firstRow }).inputs;
+  return tokenizedInputs(model, texts, { firstRow });
+}
+
+/** Where a name's place lies in row i of a chunk. Throws `BAD_SETTING` where the data hold no text, and what `positionNamed` throws. */
+function placeOf(
+  model: Model,
+  written: ReturnType<typeof tokenizedInputs> | undefined,
+  of: {
+    readonly id: string;
+    readonly i: number;
+    readonly name: string;
+    readonly input: ModelInput;
+    readonly captured: StreamName;
+  },
+): number {
+  const { id, i, name, input, captured } = of;
+  if (written === undefined) {
+    throw new MesascopeError('BAD_SETTING', `${name} is a place in a text, and the data hold ${input.kind}`, {
+      ...locatedAtHeader(input),
+      remedy: 'Give the examples as `text` or `messages`, or name positions by number.',
+    });
+  }
+  mustCountTokens(model, captured, name);
+  return positionNamed(
+    model.tokenizer(),
+    { name: id, input: written.fed[i]!, tokens: written.texts[i]! },
+    name,
+  );
 }
 
 function asTokens({ text, ...others }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -14,8 +14,8 @@ export type AboutCapture = {
   readonly model: { readonly file: string; readonly sha256: string };
   readonly data: { readonly file: string; readonly sha256: string };
   readonly runtime: string;
-  /** Negative ones count from the end of each row. */
-  readonly positions: readonly number[];
+  /** Negative ones count from the end of each row; a name stands for a place in each row's text. */
+  readonly positions: readonly (number | string)[];
 };
 
 /** One hook's tensor, [rows, positions, width], cut into files by rows. */
@@ -26,7 +26,13 @@ export type IndexedHook = {
 };
 
 /** Row i of every tensor belongs to entry i. */
-export type ExampleEntry = { readonly id: string; readonly set: string; readonly group: string };
+export type ExampleEntry = {
+  readonly id: string;
+  readonly set: string;
+  readonly group: string;
+  /** The row's absolute positions, in the order of the second axis, where a name was among those asked for. */
+  readonly at?: readonly number[];
+};
 
 export type IndexHead = AboutCapture & {
   readonly format: typeof ACTIVATIONS_FORMAT;
@@ -57,8 +63,8 @@ export function writeIndex(path: string, head: IndexHead, examples: Iterable<Exa
         piece = '';
       };
       let first = true;
-      for (const { id, set, group } of examples) {
-        piece += `${first ? '' : ','}\n  ${JSON.stringify({ id, set, group })}`;
+      for (const { id, set, group, at: places } of examples) {
+        piece += `${first ? '' : ','}\n  ${JSON.stringify({ id, set, group, at: places })}`;
         first = false;
         if (piece.length > PIECE_BYTES) write();
       }

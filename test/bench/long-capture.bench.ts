@@ -2,7 +2,8 @@
  * @file bench of capture into a folder, on a 12-layer, 768-wide decoder. Run when nothing else runs, all or one of its parts:
  * npx tsx test/bench/long-capture.bench.ts [equal | layers | memory | peers]; a quarter of an hour. `peers` compares with PyTorch and
  * TransformerLens, and needs PYTHON: python3 -m venv ENV && ENV/bin/pip install torch safetensors transformer-lens, then
- * PYTHON=ENV/bin/python npx tsx test/bench/long-capture.bench.ts peers. PROMPTS (default 246) is its number of prompts.
+ * PYTHON=ENV/bin/python npx tsx test/bench/long-capture.bench.ts peers. PROMPTS (default 246) is its number of prompts and ROUNDS (default 3)
+ * how often each runs: 10,000 prompts once take an hour and a half.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -197,7 +198,7 @@ async function peers(decoder: WideDecoder): Promise<void> {
     return;
   }
   const prompts = Number(process.env.PROMPTS ?? 246);
-  const rounds = 3;
+  const rounds = Number(process.env.ROUNDS ?? 3);
   const lengths = promptLengths(prompts);
   const data = dataFile(lengths);
   writeFileSync(join(folder, 'spec.json'), JSON.stringify(SIZE));
@@ -220,12 +221,14 @@ async function peers(decoder: WideDecoder): Promise<void> {
     });
     seconds.ours.push(ms / 1000);
     cpu.ours.push(cpuSince(before) / 1000);
+    console.log(`  round ${round + 1}: ours ${(ms / 1000).toFixed(1)} s`);
     for (const kind of ['hooks', 'lens'] as const) {
       const script = fileURLToPath(new URL('./peers_bench.py', import.meta.url));
       const child = spawnSync(python, [script, folder, kind], { encoding: 'utf8' });
       if (child.status !== 0) throw new Error(child.stderr);
       const report = JSON.parse(child.stdout.trim().split('\n').at(-1)!) as Report;
       seconds[kind].push(report.seconds);
+      console.log(`  round ${round + 1}: ${kind} ${report.seconds.toFixed(1)} s`);
       cpu[kind].push(report.cpu);
       if (!(report.difference < MOST_DIFFERENCE)) {
         throw new Error(`${kind}: values differ by ${report.difference} of the largest`);
