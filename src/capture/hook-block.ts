@@ -8,7 +8,8 @@ export type Block = { readonly name: string; readonly dims: readonly number[]; r
 
 /**
  * [batch, positions, width], or [batch, width] where the hook has no positions. `picked` is the number of positions; rows beyond
- * the batch, which fill up a fixed batch size, are left out. Throws `MODEL_UNSUPPORTED`, `ACTIVATIONS_NON_FINITE`.
+ * the batch, which fill up a fixed batch size, are left out. Throws `MODEL_UNSUPPORTED`, `ACTIVATIONS_NON_FINITE`, `INTERNAL` for a value
+ * that holds other positions than the picked ones: cut into rows, it would give one example the numbers of another.
  */
 export function hookBlock(
   { hook, positions }: CaptureSite,
@@ -22,6 +23,13 @@ export function hookBlock(
   const rest = value.dims.slice(1);
   // Several trailing axes (heads by width) are one vector.
   const dims = positions ? [picked, sizeOf(rest.slice(1))] : [sizeOf(rest)];
+  if (value.data.length !== fed * sizeOf(dims)) {
+    throw new MesascopeError(
+      'INTERNAL',
+      `hook ${hook} came as [${value.dims.join(', ')}], where ${picked} positions were asked for`,
+      { facts: { hook, dims: value.dims, picked } },
+    );
+  }
   const data = fed === batch.length ? value.data : value.data.subarray(0, batch.length * sizeOf(dims));
   mustBeFinite(data, { name: `hook ${hook}`, batch, perRow: sizeOf(dims) });
   return { name: hook, dims, data };

@@ -48,14 +48,14 @@ export type LongCapture = {
   readonly optimization: OptimizationLevel;
 };
 
-/** What a capture will take, from one timed batch. */
+/** What a capture will take, from timed batches; writing and hashing, which a slow disk may add, are not in it. */
 export type CaptureEstimate = {
   readonly rows: number;
   /** Rows that an earlier run of the same capture left. */
   readonly rowsDone: number;
   /** Numbers stored per row, all hooks together. */
   readonly valuesPerRow: number;
-  /** For the rows that are left; a batch costs about as much as it has positions. */
+  /** For the rows that are left. */
   readonly durationMs: number;
 };
 
@@ -94,7 +94,8 @@ export function planLongCapture(model: Model, request: LongCaptureRequest): Long
   }
   const maxTokens = request.maxBatchTokens ?? batchTokensFor(model);
   const maxRows = Math.min(maxTokens, rowsThatFit(model, request));
-  const { batches } = batchByLength({ ...source, fixedBatch }, { maxRows, maxTokens });
+  const lengths = source.lengths.map((length, row) => Math.max(length, positionsOf(source)[row]!));
+  const { batches } = batchByLength({ ...source, lengths, fixedBatch }, { maxRows, maxTokens });
   const identity = {
     model: model.sha256,
     hooks: sites,
@@ -185,7 +186,10 @@ export async function runLongCapture(
   control.onProgress?.({ kind: 'stage-end', stage: STAGE, durationMs: performance.now() - started });
 }
 
-/** The first batch that is left, timed, with room made for all of them. */
+/**
+ * The first batch that is left, with room made for all of them. What a run costs is told by the largest batch and by one row of it: so much
+ * each time, and so much per position.
+ */
 async function begin(
   { batches, request }: LongCapture,
   with_: {
@@ -198,20 +202,34 @@ async function begin(
   const { lengths, rows } = request.source;
   const left = batches.slice(sink.batchesDone);
   const first = left[0]!;
+  const tokensOf = (batch: Int32Array): number => batch.length * lengths[batch[0]!]!;
+  const largest = left.reduce((most, batch) => (tokensOf(batch) > tokensOf(most) ? batch : most), first);
+  const one = largest.subarray(0, 1);
   // The first run of a session is slower than those after it.
-  await run(first.subarray(0, 1));
-  const started = performance.now();
-  const blocks = await run(first);
-  const msPerToken = (performance.now() - started) / (first.length * lengths[first[0]!]!);
+  await run(one);
+  const rowMs = await timed(() => run(one));
+  let blocks: Block[] = [];
+  const largestMs = await timed(async () => {
+    blocks = await run(largest);
+  });
+  if (largest !== first) blocks = await run(first);
   sink.begin(blocks);
-  const tokens = left.reduce((sum, batch) => sum + batch.length * lengths[batch[0]!]!, 0);
+  const more = tokensOf(largest) - tokensOf(one);
+  const perToken = more === 0 ? 0 : Math.max(0, largestMs - rowMs) / more;
+  const perRun = Math.max(0, largestMs - perToken * tokensOf(largest));
   control.onEstimate?.({
     rows,
     rowsDone: rows - rowsIn(left),
     valuesPerRow: blocks.reduce((sum, { dims }) => sum + sizeOf(dims), 0),
-    durationMs: msPerToken * tokens,
+    durationMs: left.reduce((sum, batch) => sum + perRun + perToken * tokensOf(batch), 0),
   });
   return blocks;
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
 }
 
 /** Every hook's values of one batch, [rows, ...dims] each. */

@@ -69,7 +69,8 @@ export async function runForward(
   throwIfAborted(control.signal);
   const started = performance.now();
   control.onProgress?.({ kind: 'stage-start', stage: STAGE, unit: 'rows', total: encoded.rows });
-  const stored = cache?.open(identityOf(model, job), batches.plan);
+  // No rows leave nothing to keep.
+  const stored = encoded.rows === 0 ? undefined : cache?.open(identityOf(model, job), batches.plan);
   const fromCache = stored?.complete ?? false;
   try {
     const blocks =

@@ -43,7 +43,7 @@ const STAGE = 'candidates';
  * differ in their last token alone. Nothing is cached on disk.
  *
  * Throws what `encode` throws, `CHOICE_RANGE`, `BAD_SETTING` (read-out), `MODEL_UNSUPPORTED` (no logits per position, or the model reads
- * ahead: tokens behind a row change its logits), `RUN_FAILED`, `ABORTED`.
+ * ahead: tokens behind a row change its logits), `ACTIVATIONS_NON_FINITE`, `RUN_FAILED`, `ABORTED`.
  */
 export async function scoreCandidates(
   model: Model,
@@ -54,7 +54,7 @@ export async function scoreCandidates(
   const output = choiceOutput(model);
   mustTakeCandidates(model.name, output, request.readout);
   const plan = capturePlan([], output);
-  const groups = candidateGroups(candidates);
+  const groups = withBareRows(candidateGroups(candidates));
   const scores = matrix(inputs.length, candidates.tokens.length);
   const normalisers = new Float64Array(inputs.length).fill(Number.NaN);
   const started = performance.now();
@@ -99,8 +99,22 @@ export async function scoreCandidates(
       }
     }
   });
+  const unknown = scores.data.findIndex(Number.isNaN);
+  if (unknown >= 0) throw nonFinite(Math.floor(unknown / scores.columns));
   control.onProgress?.({ kind: 'stage-end', stage: STAGE, durationMs: performance.now() - started });
   return scores;
+}
+
+/** Candidates that all begin alike leave nothing to compare their rows with: then the rows are run alone as well. */
+function withBareRows(groups: readonly CandidateGroup[]): readonly CandidateGroup[] {
+  const compared = groups.length > 1 || groups.every(({ extension }) => extension.length === 0);
+  return compared ? groups : [{ extension: [], members: [] }, ...groups];
+}
+
+function nonFinite(row: number): MesascopeError {
+  return new MesascopeError('ACTIVATIONS_NON_FINITE', `the first output is not finite for example ${row}`, {
+    facts: { row },
+  });
 }
 
 function mustNotReadAhead(
@@ -110,10 +124,21 @@ function mustNotReadAhead(
   row: number,
   seen: number,
 ): void {
+  if (!Number.isFinite(seen)) throw nonFinite(row);
   const before = normalisers[row]!;
   normalisers[row] = seen;
   if (Number.isNaN(before) || Math.abs(before - seen) <= MOST_DIFFERENCE * Math.max(1, Math.abs(before)))
     return;
+  if (model.mixesRows) {
+    throw new MesascopeError(
+      'MODEL_UNSUPPORTED',
+      `${model.name} quantises its activations by the values of the whole row, so that the tokens of a choice change the logits in front of them: whether it reads ahead cannot be told`,
+      {
+        facts: { row, extension: group.extension, difference: Math.abs(before - seen) },
+        remedy: 'Give choices of one token each, or use a file whose activations are not quantised as it runs.',
+      },
+    );
+  }
   throw new MesascopeError(
     'MODEL_UNSUPPORTED',
     `the logits of ${model.name} at the end of a row change with the tokens behind it: it reads ahead, and so tells no probability of what comes next`,

@@ -8,7 +8,7 @@ import { MesascopeError } from '../core/errors.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { openLinalg } from '../linalg/linalg.ts';
 import { type Model, openModel } from '../model/open-model.ts';
-import { repeatedSpecials } from '../model/tokenize.ts';
+import { TextWarnings } from '../model/text-warnings.ts';
 import type { TextTokenizer } from '../model/tokenizer.ts';
 import { loadProbe } from '../pipeline/probe-files.ts';
 import { scoreAnswer } from '../pipeline/score-answers.ts';
@@ -55,14 +55,12 @@ export async function generateCommand(options: GenerateOptions, context: Command
     const prompts = promptsOf(options, chats);
     const texts = options.prompt ?? [];
     const tokenizer = texts.length + chats.length > 0 ? model.tokenizer() : tokenizerIfAny(model);
-    const warning =
-      texts.length > 0
-        ? repeatedSpecials(
-            model,
-            model.tokenizer().encode(texts),
-            texts.map((text) => ({ text })),
-          )
-        : undefined;
+    const seen = new TextWarnings(model);
+    if (texts.length > 0) {
+      const fed = texts.map((text) => ({ text }));
+      seen.add(model.tokenizer().encode(texts), fed);
+    }
+    const warnings = seen.sentences();
     const steering = await readSteering(options, workingFolder);
     const written = await generate(
       model,
@@ -82,12 +80,9 @@ export async function generateCommand(options: GenerateOptions, context: Command
     const answers = written.map((one, i) => answerOf(one, { tokenizer, probes, scores: scores[i]! }));
     const shown = shownPath(options.model, workingFolder);
     if (context.json)
-      printJson(
-        { model: shown, sha256: model.sha256, warnings: warning === undefined ? [] : [warning], answers },
-        context,
-      );
+      printJson({ model: shown, sha256: model.sha256, warnings, answers }, context);
     else {
-      if (warning !== undefined) printLine(`note: ${plainLine(warning)}`, context);
+      for (const warning of warnings) printLine(`note: ${plainLine(warning)}`, context);
       for (const [i, answer] of answers.entries()) printAnswer(i + 1, answer, context);
     }
     return 0;

@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 /** Lower-case hexadecimal SHA-256, 64 characters. */
 export type Sha256 = string & { readonly __brand: 'Sha256' };
 
-/** Hash of the given chunks, as if concatenated. Strings are hashed as UTF-8. */
-export function sha256(...chunks: readonly (Uint8Array | string)[]): Sha256 {
+/** Hash of the given chunks, as if concatenated. Strings are hashed as UTF-8, numbers as their bytes. */
+export function sha256(...chunks: readonly (ArrayBufferView | string)[]): Sha256 {
   return sha256Of(chunks);
 }
 
 /** The same for any number of chunks, made as they are asked for. */
-export function sha256Of(chunks: Iterable<Uint8Array | string>): Sha256 {
+export function sha256Of(chunks: Iterable<ArrayBufferView | string>): Sha256 {
   const hash = createHash('sha256');
   for (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex') as Sha256;

@@ -1,5 +1,6 @@
 /** @file model: rows into batches of one shape, so that nothing is ever padded; runs nothing. */
 import type { CapturePlan } from '../core/activation-cache.ts';
+import { MesascopeError } from '../core/errors.ts';
 import type { Encoded } from './encode.ts';
 
 export type BatchLimits = {
@@ -10,7 +11,8 @@ export type BatchLimits = {
 };
 
 /** What tells which rows can share a batch. */
-export type RowShapes = Pick<Encoded, 'rows' | 'lengths' | 'shapeClass' | 'fixedBatch'>;
+export type RowShapes = Pick<Encoded, 'rows' | 'lengths' | 'shapeClass' | 'fixedBatch'> &
+  Partial<Pick<Encoded, 'positionsIn'>>;
 
 export type Batches = {
   /** Indices into the rows that were asked for, each exactly once; the rows of a batch have one shape. */
@@ -32,8 +34,9 @@ export function batchByLength(encoded: RowShapes, limits: BatchLimits, rows?: In
     else members.push(i);
   }
   const batches: Int32Array[] = [];
+  const lengths = workLengths(encoded);
   for (const members of byClass.values()) {
-    const length = encoded.lengths[rows === undefined ? members[0]! : rows[members[0]!]!]!;
+    const length = lengths[rows === undefined ? members[0]! : rows[members[0]!]!]!;
     const most = Math.min(limits.maxRows, Math.floor(limits.maxTokens / length), encoded.fixedBatch ?? count);
     const size = Math.max(1, most);
     for (let from = 0; from < members.length; from += size) {
@@ -42,6 +45,22 @@ export function batchByLength(encoded: RowShapes, limits: BatchLimits, rows?: In
   }
   const order = byClass.size <= 1 ? undefined : concatenated(batches, count);
   return { batches, plan: { order, batches: batches.map((batch) => batch.length) } };
+}
+
+/**
+ * What a row costs, in positions: those of its arrays, or of the model's streams where these have more. An image has three channels and
+ * hundreds of patches.
+ */
+function workLengths({ lengths, positionsIn }: RowShapes): Int32Array {
+  if (positionsIn === undefined) return lengths;
+  try {
+    const [main, encoder] = [positionsIn('main'), positionsIn('encoder')];
+    return lengths.map((length, row) => Math.max(length, main[row]!, encoder[row]!));
+  } catch (error) {
+    // What the graph does not tell is refused where a position is asked for.
+    if (error instanceof MesascopeError) return lengths;
+    throw error;
+  }
 }
 
 /** Encoded rows to feed for one batch: as they are, or filled up with the last one to the batch size that the graph fixes. */

@@ -2,10 +2,10 @@
 import { locatedAt, locatedAtHeader } from '../core/data-place.ts';
 import type { InputKind, ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
-import { type Sha256, sha256 } from '../core/hash.ts';
+import { type Sha256, sha256, sha256Of } from '../core/hash.ts';
 import type { StreamName } from '../onnx/contract.ts';
 import type { TensorValue } from '../runtime/contract.ts';
-import { derivedFeeds, derivedLength, integers, numbers } from './feeds.ts';
+import { decoderStartIn, derivedFeeds, derivedLength, integers, numbers } from './feeds.ts';
 import { type DescribedInput, type InputPlan, planInputs } from './input-roles.ts';
 import type { Model } from './open-model.ts';
 import { streamLengths } from './sequences.ts';
@@ -18,7 +18,7 @@ export type Encoded = {
   readonly lengths: Int32Array;
   /** Rows of one shape class can share a batch without padding. */
   readonly shapeClass: Int32Array;
-  /** Hash of the inputs and of where they go; a part of every cache key. */
+  /** Hash of the inputs and of where they go, made when it is first asked for; a part of every cache key. */
   readonly sha256: Sha256;
   /** Batch size that the graph fixes, if it does. */
   readonly fixedBatch: number | undefined;
@@ -29,7 +29,7 @@ export type Encoded = {
 };
 
 /** What the kinds of input have in common is added by `encode`. */
-type Flat = Omit<Encoded, 'positionsIn'>;
+type Flat = Omit<Encoded, 'positionsIn' | 'sha256'> & { readonly digest: () => Sha256 };
 
 /** Where inputs stand in data of which they are a part. */
 export type PartOfData = {
@@ -61,7 +61,8 @@ export function encode(
       { ...locatedAt(inputs[stranger]), facts: { row } },
     );
   }
-  const flat = flattened(model, kind, inputs, { mapping, part });
+  const { digest, ...flat } = flattened(model, kind, inputs, { mapping, part });
+  let hash: Sha256 | undefined;
   const known = new Map<StreamName, Int32Array>();
   const rows = {
     hooks: model.hooks,
@@ -73,6 +74,10 @@ export function encode(
   };
   return {
     ...flat,
+    get sha256() {
+      hash ??= digest();
+      return hash;
+    },
     // Rows that change each other inside a batch are run alone.
     fixedBatch: flat.fixedBatch ?? (model.mixesRows ? 1 : undefined),
     positionsIn(stream) {
@@ -149,7 +154,7 @@ function encodeTokens(model: Model, inputs: readonly TokensInput[], { mapping, p
     rows,
     lengths,
     shapeClass: lengths,
-    sha256: sha256('tokens:', input.name, '\n', bytesOf(starts), bytesOf(flat)),
+    digest: () => sha256('tokens:', input.name, '\n', ...decoderStartIn(plan), starts, flat),
     fixedBatch: fixed.batch,
     feeds(wanted) {
       const length = lengths[wanted[0]!] ?? 0;
@@ -264,22 +269,27 @@ function encodeTensors(model: Model, inputs: readonly TensorsInput[], { mapping,
   });
   const ids = [...plan.tensors.values()].find(({ role }) => role === 'tokens');
   if (ids !== undefined) mustHaveRoom(model, ids, { plan, inputs, lengths, firstRow });
-  const digest = (): Sha256 =>
-    sha256(
-      JSON.stringify({
-        kind: 'tensors',
-        fields: fields.map((field) => [field, plan.tensors.get(field)!.name]),
-      }),
-      JSON.stringify(
-        inputs.map(({ tensors }) => fields.map((field) => [tensors[field]!.dims, tensors[field]!.data])),
-      ),
-    );
+  // Piece by piece: the numbers of a few hundred images as one text are longer than a string may be.
+  function* pieces(): Generator<ArrayBufferView | string> {
+    yield JSON.stringify({
+      kind: 'tensors',
+      fields: fields.map((field) => [field, plan.tensors.get(field)!.name]),
+    });
+    yield* decoderStartIn(plan);
+    for (const { tensors } of inputs) {
+      for (const field of fields) {
+        const { dims, data } = tensors[field]!;
+        yield JSON.stringify(dims);
+        yield Float64Array.from(data);
+      }
+    }
+  }
   const batches = [...plan.tensors.values()].map((input) => fixedSizes(input).batch);
   return {
     rows: inputs.length,
     lengths,
     shapeClass,
-    sha256: digest(),
+    digest: () => sha256Of(pieces()),
     fixedBatch: batches.find((batch) => batch !== undefined),
     feeds(wanted) {
       const first = wanted[0] ?? 0;
@@ -335,8 +345,4 @@ function fixedSizes({ shape }: DescribedInput): {
     batch: typeof batch === 'number' && batch > 0 ? batch : undefined,
     length: typeof length === 'number' && length > 0 ? length : undefined,
   };
-}
-
-function bytesOf(array: Int32Array): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

@@ -50,6 +50,11 @@ export function derivedFeeds(
   return feeds;
 }
 
+/** For hashes: the token that starts a decoder stands in no row, and the numbers depend on it. */
+export function decoderStartIn({ derived, decoderStart }: InputPlan): readonly string[] {
+  return derived.some(({ role }) => role === 'decoder-tokens') ? [`decoder start: ${decoderStart}\n`] : [];
+}
+
 /**
  * Positions of an input that goes with another: `encoder_attention_mask` with the encoder's states, `decoder_attention_mask` with the
  * decoder's tokens, any other with the tokens, where a row gives them; `length` where it does not. `sizes` are the first axes of what a row gives.

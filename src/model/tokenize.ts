@@ -5,6 +5,7 @@ import { MesascopeError } from '../core/errors.ts';
 import type { ChatPart } from './chat-parts.ts';
 import { prefixWarning, resolvedChoices } from './choice-tokens.ts';
 import type { Model } from './open-model.ts';
+import { TextWarnings } from './text-warnings.ts';
 import type { TokenizedText } from './tokenizer.ts';
 
 type TextInput = ModelInput & { readonly kind: 'text' };
@@ -190,6 +191,9 @@ export function tokenizedData(model: Model, given: DataSet): TokenizedData {
   );
   const tokensOf = new Map<ModelInput, TokensInput>(sources.map(({ input }, i) => [input, changed[i]!]));
   const { text: mapped, ...mapping } = dataSet.inputs;
+  const seen = new TextWarnings(model);
+  seen.add(texts, fed);
+  seen.addChanged(changedTokens, changedFed);
   return {
     dataSet: {
       ...dataSet,
@@ -208,11 +212,7 @@ export function tokenizedData(model: Model, given: DataSet): TokenizedData {
     },
     texts,
     fed,
-    warnings: [
-      ...warnings,
-      unknownWords(model, texts),
-      repeatedSpecials(model, [...texts, ...changedTokens], [...fed, ...changedFed]),
-    ].filter((warning) => warning !== undefined),
+    warnings: [...warnings, ...seen.sentences()],
   };
 }
 
@@ -225,39 +225,4 @@ function writtenOf(input: ModelInput): WrittenInput {
       ...locatedAt(input),
     },
   );
-}
-
-function unknownWords(model: Model, texts: readonly TokenizedText[]): string | undefined {
-  const { unknownId } = model.tokenizer();
-  const count = unknownId === undefined ? 0 : texts.filter(({ ids }) => ids.includes(unknownId)).length;
-  return count === 0
-    ? undefined
-    : `${count} of ${texts.length} texts hold a word that the tokenizer does not know, which every unknown word looks like to the model`;
-}
-
-/**
- * What to say where a text already begins with what the tokenizer puts in front of every text, so that it begins with it twice;
- * undefined where none does. `texts` are what the tokenizer made of `fed`; it puts nothing in front of a chat.
- */
-export function repeatedSpecials(
-  model: Model,
-  texts: readonly TokenizedText[],
-  fed: readonly Pick<FedText, 'text' | 'parts'>[],
-): string | undefined {
-  if (texts.length === 0) return undefined;
-  const [empty] = model.tokenizer().encode(['']);
-  const first = empty?.pieces[0];
-  if (first === undefined) return undefined;
-  const doubled = fed.flatMap(({ text, parts }, row) => {
-    const { pieces } = texts[row]!;
-    return parts === undefined &&
-      pieces[0] === first &&
-      pieces[1] === first &&
-      text.trimStart().startsWith(first)
-      ? [row]
-      : [];
-  });
-  return doubled.length === 0
-    ? undefined
-    : `the tokenizer puts ${first} in front of every text, and ${doubled.length} of ${texts.length} begin with it already (the first is text ${doubled[0]! + 1}), so that the model reads it twice: leave special tokens out of the texts`;
 }

@@ -60,6 +60,8 @@ export async function captureToFolder(
   const { out, dtype = 'float32', maxShardBytes = DEFAULT_SHARD_BYTES, flushEveryMs } = request;
   const names = request.positions === 'all' ? [] : request.positions.filter((one) => typeof one === 'string');
   for (const name of names) mustBePositionName(name);
+  if (request.positions.length === 0)
+    throw new MesascopeError('BAD_SETTING', 'no position is asked for', { remedy: 'Name at least one, e.g. -1.' });
   const hooks = matchHooks(model.hooks, request.hooks).map(({ name }) => name);
   const folder = openCaptureFolder(path.resolve(out));
   let spool: ExampleSpool | undefined;

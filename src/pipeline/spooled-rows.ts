@@ -8,6 +8,7 @@ import type { RunControl } from '../core/progress.ts';
 import { encode } from '../model/encode.ts';
 import { mustCountTokens, positionNamed } from '../model/named-positions.ts';
 import type { Model } from '../model/open-model.ts';
+import { TextWarnings } from '../model/text-warnings.ts';
 import { tokenizedInputs } from '../model/tokenize.ts';
 import type { StreamName } from '../onnx/contract.ts';
 import { type StreamedExample, streamExamples } from '../store/data-stream.ts';
@@ -54,6 +55,7 @@ export async function spoolRows(
   const classes = new Map<string, number>();
   const placed = new Map(names.map((name) => [name, new GrowingInts()]));
   const inputsHash = runningSha256();
+  const seen = new TextWarnings(model);
   let first: ModelInput | undefined;
   let mapping: Readonly<Record<string, string>> = {};
   let fixedBatch: number | undefined;
@@ -69,6 +71,7 @@ export async function spoolRows(
       const given = chunk.map(({ example }) => example.input);
       const written = inputKind === 'text' ? textTokens(model, given, firstRow) : undefined;
       const inputs = written?.inputs ?? given;
+      if (written !== undefined) seen.add(written.texts, written.fed);
       mapping = inputKind === 'text' ? asTokens(declared) : declared;
       first ??= inputs[0];
       const encoded = encode(model, inputs, mapping, { firstRow, first });
@@ -98,6 +101,7 @@ export async function spoolRows(
     chunk = [];
   }
   if (chunk.length > 0) await take(chunk);
+  for (const message of seen.sentences()) control.onProgress?.({ kind: 'warning', message });
   return {
     rows: spool.rows,
     lengths: lengths.values(),
