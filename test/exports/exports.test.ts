@@ -1,12 +1,19 @@
 /** @file test: models of many architectures and exports, fused and quantised ones among them, read as PyTorch computes them; the table in
  *  docs/models.md has all of them. */
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { runForward } from '../../src/capture/run-forward.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { batchByLength } from '../../src/model/batches.ts';
 import { encode } from '../../src/model/encode.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
+import { captureToFolder } from '../../src/pipeline/capture-to-folder.ts';
 import type { TensorValue } from '../../src/runtime/contract.ts';
+import { readActivations } from '../capture/read-activations.ts';
 import { largestDifference, readRows } from '../onnx/hooks-fixtures.ts';
+import { temporaryFolder } from '../store/data-file.ts';
 import { measureExport } from './measure.ts';
 
 const fixture = (name: string): string =>
@@ -150,6 +157,60 @@ describe('positions', () => {
     const encoded = encode(model, [{ kind: 'tensors', tensors: { pixel_values: pixels } }], {});
     expect(encoded.positionsIn('main')).toEqual(Int32Array.of((16 / 8) ** 2 + 1));
     await model.close();
+  });
+
+  it('of images are picked from each image by a capture into a folder, and batches are counted in them', async () => {
+    const model = await openModel(fixture('vit.current.onnx'));
+    const random = seededRandom('images');
+    const images = Array.from({ length: 7 }, () => ({
+      dims: [3, 16, 16],
+      data: Array.from({ length: 3 * 16 * 16 }, () => random.normal()),
+    }));
+    const folder = await temporaryFolder();
+    const data = join(folder, 'images.jsonl');
+    const lines = [
+      { format: 'mesascope-data/1', title: 'images', input: 'tensors' },
+      ...images.map((image, i) => ({ id: `${i}`, set: 'any', group: `${i}`, tensors: { pixel_values: image } })),
+    ];
+    writeFileSync(data, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const hook = 'blocks.1.resid_post';
+    // As many as an image has channels, and the first ones: not all of its five positions.
+    const positions = [0, 1, 2];
+    const out = join(folder, 'acts');
+    await captureToFolder(model, { data, hooks: hook, positions, out });
+    const inputs = images.map((image) => ({ kind: 'tensors', tensors: { pixel_values: image } }) as const);
+    const request = { mapping: {}, hooks: [hook], positions, readout: -1, choices: [] };
+    const read = readActivations(out);
+    for (const [row, input] of inputs.entries()) {
+      const alone = await runForward(model, { ...request, inputs: [input] });
+      const written = read.row(hook, row);
+      for (const position of positions) {
+        const { data: values, columns } = alone.activations(hook, position);
+        for (const [i, value] of values.entries())
+          expect(written[position * columns + i]).toBeCloseTo(value, 4);
+      }
+    }
+    const encoded = encode(model, inputs, {});
+    const sizes = batchByLength(encoded, { maxRows: 100, maxTokens: 11 }).batches.map((batch) => batch.length);
+    expect(sizes).toEqual([2, 2, 2, 1]);
+    await model.close();
+  });
+
+  it('of a decoder begin with the token that its configuration names, which its inputs are then known by', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'model.onnx');
+    copyFileSync(fixture('t5.current.onnx'), path);
+    const hashOf = async (start: number): Promise<string> => {
+      writeFileSync(join(folder, 'config.json'), JSON.stringify({ decoder_start_token_id: start }));
+      const model = await openModel(path);
+      const encoded = encode(model, [{ kind: 'tokens', tokens: [5, 6, 7] }], {});
+      expect(encoded.feeds(Int32Array.of(0)).decoder_input_ids!.data).toEqual(BigInt64Array.of(BigInt(start)));
+      await model.close();
+      return encoded.sha256;
+    };
+    const first = await hashOf(0);
+    expect(await hashOf(1)).not.toBe(first);
+    expect(await hashOf(0)).toBe(first);
   });
 
   it('of an encoder and its decoder are counted apart', async () => {

@@ -93,14 +93,21 @@ describe('positions told by words', () => {
     // What was written is what a run of the row alone has at these places.
     const read = readActivations(out);
     for (const [row, places] of expected.entries()) {
-      const alone = await runForward(model, [{ kind: 'text', text: TEXTS[row]!.join(' ') }], {
-        hooks: HOOK,
+      const alone = await runForward(model, {
+        inputs: [{ kind: 'text', text: TEXTS[row]!.join(' ') }],
+        mapping: {},
+        hooks: [HOOK],
         positions: places,
+        readout: -1,
+        choices: [],
       });
-      const { data: values } = alone.acts(HOOK, 'all');
       const written = read.row(HOOK, row);
-      expect(written.length).toBe(values.length);
-      for (const [i, value] of values.entries()) expect(written[i]).toBeCloseTo(value, 4);
+      for (const [slot, place] of places.entries()) {
+        const { data: values, columns } = alone.activations(HOOK, place);
+        expect(written.length).toBe(places.length * columns);
+        for (const [i, value] of values.entries())
+          expect(written[slot * columns + i]).toBeCloseTo(value, 4);
+      }
     }
   });
 
