@@ -25,6 +25,7 @@ import {
 } from './verify-context.ts';
 import { editChecks } from './verify-edits.ts';
 import { randomInputs } from './verify-inputs.ts';
+import { partsCheck } from './verify-parts.ts';
 
 export type VerifyRequest = {
   /** Inputs to check on; random ones that the model accepts by default. The first sixteen are used. */
@@ -43,7 +44,7 @@ const MOST_COLUMNS = 64;
 
 /**
  * Runs a few inputs and reports, in this order: whether every block's output is the sum of its parts, attention rows sum to 1,
- * a row alone equals the same row among rows of other lengths, changing a hidden value changes the output, replacing it
+ * an MLP adds nothing at one position for what the stream is at another, a row alone equals the same row among rows of other lengths, changing a hidden value changes the output, replacing it
  * with itself changes nothing (in exact mode, bit for bit), and the graph that is run gives what the file as it is gives.
  *
  * A check that the graph does not allow is `not-applicable` with the reason. Throws what opening a session and `encode` throw.
@@ -61,6 +62,7 @@ export async function verifyModel(model: Model, request: VerifyRequest = {}): Pr
   return [
     { id: 'residual-identity', ...(await residualIdentity(context)) },
     { id: 'attention-rows', ...(await attentionRows(context)) },
+    { id: 'mlp-stays-in-place', ...(await partsCheck(context)) },
     { id: 'padded-equals-alone', ...(await batchEqualsAlone(context)) },
     ...(await editChecks(context, editedHooks(model, request.hooks))),
     { id: 'run-equals-file', ...(await runEqualsFile(context)) },

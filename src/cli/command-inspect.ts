@@ -60,6 +60,7 @@ function printDescription(model: ModelDescription, file: string, context: Comman
   );
   printLine(`\n${bold('Hooks')}`, context);
   if (model.noResidual !== null) printLine(plainLine(model.noResidual), context);
+  if (model.unnamed !== null) printLine(plainLine(model.unnamed), context);
   if (model.hooks.length > 0) {
     printLine(
       table(

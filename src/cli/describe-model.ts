@@ -36,6 +36,8 @@ export type ModelDescription = {
   readonly width: number | null;
   /** Why there is no residual stream; null when there is one. */
   readonly noResidual: string | null;
+  /** About a stream that has no names. */
+  readonly unnamed: string | null;
   readonly hooks: readonly (
     | { readonly name: string; readonly state: 'available'; readonly shape: readonly (number | string)[] }
     | { readonly name: string; readonly state: 'unavailable'; readonly reason: string }
@@ -94,6 +96,7 @@ export function describeModel(model: Model, hooks: readonly (HookPoint | Missing
     norms: [...new Set(model.hooks.blocks.map(({ norm }) => norm))],
     width: model.hooks.width ?? null,
     noResidual: model.hooks.noResidual ?? null,
+    unnamed: model.hooks.unnamed ?? null,
     hooks: hooks.map((hook) =>
       hook.state === 'available'
         ? { name: hook.name, state: hook.state, shape: hookShape(hook) }

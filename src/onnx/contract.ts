@@ -216,6 +216,8 @@ export type HookMap = {
     readonly index: number;
     readonly kind: 'sequential' | 'parallel';
     readonly norm: 'pre' | 'post' | 'none';
+    /** Set where a sum takes the stream scaled or rounded and its branches do not, so that it is not the stream plus what they add. */
+    readonly scaledSkip?: true;
   }[];
   readonly hooks: readonly (HookPoint | MissingHook)[];
   /** Blocks of the encoder whose stream the main one attends to; its hooks are called `encoder.blocks.{i}...`. */
@@ -224,6 +226,8 @@ export type HookMap = {
   readonly width: number | undefined;
   /** Plain sentence when there is no residual stream, else undefined. */
   readonly noResidual: string | undefined;
+  /** Plain sentence about another stream that has no names; left out where there is none. */
+  readonly unnamed?: string;
   /** What counts the positions of each stream; left out where the graph does not tell. */
   readonly sequences?: Partial<Readonly<Record<StreamName, Sequence>>>;
 };
@@ -233,6 +237,7 @@ export type SelfCheck = {
   readonly id:
     | 'residual-identity'
     | 'attention-rows'
+    | 'mlp-stays-in-place'
     | 'padded-equals-alone'
     | 'edit-changes-output'
     | 'no-op-edit'

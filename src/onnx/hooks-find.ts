@@ -4,7 +4,7 @@ import { type AxisSizes, bestPlaced, type Layout } from './structure-axes.ts';
 import { type Block, type Branch, normAfter } from './structure-blocks.ts';
 import { logitsOf } from './structure-ends.ts';
 import { type Structure, structureOf } from './structure-facts.ts';
-import { type ResidualSum, residualChains } from './structure-residual.ts';
+import { cutBefore, type ResidualSum, residualChains, residualSums } from './structure-residual.ts';
 import { positionSize, rankOf, sequenceOf, streamsOf } from './structure-streams.ts';
 import { layoutsBefore, layoutsBeyond } from './structure-trace.ts';
 
@@ -42,7 +42,8 @@ type Hook = HookPoint | MissingHook;
  */
 export function findHookPoints(index: ModelIndex): HookMap {
   const structure = structureOf(index);
-  const chains = residualChains(structure);
+  const sums = residualSums(structure);
+  const chains = residualChains(sums);
   const first = chains[0]?.[0];
   const rank = first === undefined ? undefined : rankOf(structure, first);
   if (first === undefined || (rank !== undefined && rank !== 2 && rank !== 3)) {
@@ -53,6 +54,10 @@ export function findHookPoints(index: ModelIndex): HookMap {
   if (structure.budget.steps < 0) {
     return { blocks: [], hooks: [], width: undefined, noResidual: whyNone(index, structure, undefined) };
   }
+  const cut = [streams.main, ...(streams.encoder === undefined ? [] : [streams.encoder])]
+    .map((blocks) => cutBefore(structure, sums, blocks[0]!.sums[0]!.sum))
+    .find((value) => value !== undefined);
+  if (cut !== undefined) return { blocks: [], hooks: [], width: undefined, noResidual: whyCut(structure, cut) };
   const main = nameStreamOf(structure, streams.main, '');
   const encoder =
     streams.encoder === undefined ? undefined : nameStreamOf(structure, streams.encoder, 'encoder.');
@@ -61,13 +66,16 @@ export function findHookPoints(index: ModelIndex): HookMap {
     ...sequenceOf(index, structure, encoder?.position, 'encoder'),
   };
   const kinds = (blocks: readonly Block[]): HookMap['blocks'] =>
-    blocks.map(({ kind, norm }, i) => ({ index: i, kind, norm }));
+    blocks.map(({ kind, norm, scaledSkip }, i) => {
+      return { index: i, kind, norm, ...(scaledSkip ? { scaledSkip: true } : {}) };
+    });
   return {
     blocks: kinds(streams.main),
     ...(streams.encoder === undefined ? {} : { encoder: kinds(streams.encoder) }),
     hooks: [...(encoder?.hooks ?? []), ...main.hooks],
     width: main.width ?? structure.facts[streams.main[0]!.sums[0]!.sum.value]!.dims?.at(-1),
     noResidual: undefined,
+    ...(streams.others === 0 ? {} : { unnamed: UNNAMED }),
     ...(Object.keys(sequences).length === 0 ? {} : { sequences }),
   };
 }
@@ -75,7 +83,7 @@ export function findHookPoints(index: ModelIndex): HookMap {
 function nameStreamOf(structure: Structure, blocks: readonly Block[], prefix: string): Naming {
   const position = positionSize(blocks);
   const naming = new Naming(structure, { batch: structure.batch, position }, prefix);
-  naming.add('embed', 'stream', [blocks[0]!.sums[0]!.sum.stream], PLAIN);
+  naming.add('embed', 'stream', [blocks[0]!.sums[0]!.sum.source], PLAIN);
   blocks.forEach((block, i) => {
     nameBlock(naming, { block, i, next: blocks[i + 1]?.sums[0]?.sum });
   });
@@ -103,7 +111,18 @@ function whyNone(index: ModelIndex, structure: Structure, rank: number | undefin
   return `No residual stream: no sum in this graph adds a value to a function of itself${hidden}.`;
 }
 
+const UNNAMED =
+  'Another residual stream of this graph has no names here: neither of the two leads into the other by attention.';
+
+/** Numbering a part of a stream from 0 would call the last layers the first ones. */
+function whyCut(structure: Structure, value: number): string {
+  const name = structure.graph.names[value];
+  return `The residual stream cannot be followed as a whole: ${name === undefined ? 'a sum of it' : `its sum ${JSON.stringify(name)}`} lies before the longest part that can, with a step between them that is not known here.`;
+}
+
 const PLAIN = 'the graph keeps this value only in a layout without separate batch and position axes';
+const UNKNOWN_PART =
+  'a term of this block multiplies two of its own values with each other, in a way that is no attention known here, so its parts have no names';
 const HEADS = 'the graph keeps this value only in layouts whose axes cannot be told apart';
 
 /** Collects hooks in order, each name once. */
@@ -165,19 +184,28 @@ class Naming {
   }
 }
 
+/** Branches of one kind, and why others may be of it as well, where there are any of no known kind. */
+type Added = { readonly added: readonly Branch[]; readonly unknown: string | undefined };
+
 function nameBlock(
   naming: Naming,
   { block, i, next }: { readonly block: Block; readonly i: number; readonly next: ResidualSum | undefined },
 ): void {
   const name = (part: string): string => `blocks.${i}.${part}`;
   const { sums } = block;
-  naming.add(name('resid_pre'), 'stream', [sums[0]!.sum.stream], PLAIN);
+  naming.add(name('resid_pre'), 'stream', [sums[0]!.sum.source], PLAIN);
   const branches = sums.flatMap(({ branches: all }) => all);
+  const unknown = branches.some(({ kind }) => kind === 'other') ? UNKNOWN_PART : undefined;
   const attention = branches.filter((branch) => branch.kind === 'attention' && !branch.parts.cross);
   const own = attention.length > 0 ? attention : branches.filter((branch) => branch.kind === 'attention');
   const isAttentionSum = (at: number): boolean => sums[at]!.branches.some(({ kind }) => kind === 'attention');
-  nameAttention(naming, name, own);
-  nameAdded(naming, name('attn_out'), { added: own, sums: block.sums, none: 'this block has no attention' });
+  nameAttention(naming, name, { added: own, unknown });
+  nameAdded(naming, name('attn_out'), {
+    added: own,
+    sums: block.sums,
+    none: 'this block has no attention',
+    unknown,
+  });
   if (block.kind === 'parallel') {
     naming.miss(
       name('resid_mid'),
@@ -185,19 +213,27 @@ function nameBlock(
     );
   } else if (sums.length === 1) {
     const missing = isAttentionSum(0) ? 'MLP' : 'attention';
-    naming.miss(name('resid_mid'), `this block has no ${missing}, so nothing lies between the two`);
+    naming.miss(
+      name('resid_mid'),
+      unknown ?? `this block has no ${missing}, so nothing lies between the two`,
+    );
   } else nameStream(naming, name('resid_mid'), sums[0]!.sum, sums[1]!.sum, undefined);
   const cross = branches.filter((branch) => branch.kind === 'attention' && !own.includes(branch));
   if (cross.length > 0) {
-    nameAdded(naming, name('cross_attn_out'), { added: cross, sums: block.sums, none: '' });
+    nameAdded(naming, name('cross_attn_out'), { added: cross, sums: block.sums, none: '', unknown });
     const after = sums.findIndex(({ branches: all }) => all.some((branch) => cross.includes(branch)));
     const following = sums[after + 1]?.sum;
     if (following !== undefined)
       nameStream(naming, name('resid_cross'), sums[after]!.sum, following, undefined);
   }
   const mlp = branches.filter((branch) => branch.kind === 'mlp');
-  nameMlp(naming, name, mlp);
-  nameAdded(naming, name('mlp_out'), { added: mlp, sums: block.sums, none: 'this block has no MLP' });
+  nameMlp(naming, name, { added: mlp, unknown });
+  nameAdded(naming, name('mlp_out'), {
+    added: mlp,
+    sums: block.sums,
+    none: 'this block has no MLP',
+    unknown,
+  });
   nameStream(naming, name('resid_post'), sums.at(-1)!.sum, next, block.end);
 }
 
@@ -212,11 +248,15 @@ function nameStream(
   const crossed = next === undefined ? end !== undefined : next.crossed !== 'nothing';
   const { structure } = naming;
   const forms = [...layoutsBefore(structure, sum.value), ...layoutsBeyond(structure, sum.value)];
-  if (!crossed) naming.add(name, 'stream', forms, PLAIN);
-  else {
+  if (crossed) {
     naming.add(`${name}_sum`, 'stream', forms, PLAIN);
-    naming.add(name, 'stream', [next?.stream ?? end!], PLAIN);
+    naming.add(name, 'stream', [next?.source ?? end!], PLAIN);
+    return;
   }
+  // A form that only the next sum or only its branches read is not the stream: an edit of it would reach half of what follows.
+  const onWay = next === undefined ? [] : layoutsBefore(structure, next.source);
+  const shared = onWay.slice(0, onWay.indexOf(sum.value) + 1);
+  naming.add(name, 'stream', shared.length > 0 ? shared.reverse() : forms, PLAIN);
 }
 
 function nameAdded(
@@ -226,10 +266,17 @@ function nameAdded(
     added,
     sums,
     none,
-  }: { readonly added: readonly Branch[]; readonly sums: Block['sums']; readonly none: string },
+    unknown,
+  }: {
+    readonly added: readonly Branch[];
+    readonly sums: Block['sums'];
+    readonly none: string;
+    readonly unknown: string | undefined;
+  },
 ): void {
   const [branch] = added;
-  if (branch === undefined) naming.miss(name, none, true);
+  if (branch === undefined && unknown !== undefined) naming.miss(name, unknown);
+  else if (branch === undefined) naming.miss(name, none, true);
   else if (added.length > 1)
     naming.miss(name, `the block adds ${added.length} such terms, so none of them is the one`);
   else if (sums.some(({ sum, branches }) => sum.hasBias && branches.includes(branch))) {
@@ -240,11 +287,11 @@ function nameAdded(
   } else naming.add(name, 'stream', layoutsBefore(naming.structure, branch.value), PLAIN);
 }
 
-function nameAttention(naming: Naming, name: (part: string) => string, added: readonly Branch[]): void {
+function nameAttention(naming: Naming, name: (part: string) => string, { added, unknown }: Added): void {
   const [branch] = added;
   if (branch?.kind !== 'attention') {
     for (const part of ['q', 'k', 'v', 'attn_scores', 'pattern', 'z'])
-      naming.miss(name(part), 'this block has no attention');
+      naming.miss(name(part), unknown ?? 'this block has no attention');
     return;
   }
   const { parts } = branch;
@@ -262,15 +309,17 @@ function nameAttention(naming: Naming, name: (part: string) => string, added: re
     naming.miss(name('pattern'), inside);
   } else {
     naming.add(name('attn_scores'), 'pattern', parts.scores, folded);
-    naming.add(name('pattern'), 'pattern', parts.pattern, folded);
+    if (parts.pattern.length === 0) {
+      naming.miss(name('pattern'), 'what the softmax gives is cut before it weighs the values, so that its rows are of other keys');
+    } else naming.add(name('pattern'), 'pattern', parts.pattern, folded);
   }
   naming.add(name('z'), 'heads', parts.z, HEADS);
 }
 
-function nameMlp(naming: Naming, name: (part: string) => string, added: readonly Branch[]): void {
+function nameMlp(naming: Naming, name: (part: string) => string, { added, unknown }: Added): void {
   const [branch] = added;
   for (const part of ['pre', 'post'] as const) {
-    if (branch?.kind !== 'mlp') naming.miss(name(`mlp_${part}`), 'this block has no MLP');
+    if (branch?.kind !== 'mlp') naming.miss(name(`mlp_${part}`), unknown ?? 'this block has no MLP');
     else {
       const found = branch.parts[part];
       if ('reason' in found) naming.miss(name(`mlp_${part}`), found.reason);

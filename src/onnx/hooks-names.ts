@@ -100,7 +100,7 @@ export type ResidualIdentity = { readonly sum: string; readonly terms: readonly 
  * The identities that the hooks of a map must satisfy, one or two per block, in order; only those all of whose hooks are
  * available. Pre-norm and parallel blocks: `resid_post = resid_pre + attn_out + mlp_out` and, where there is one,
  * `resid_mid = resid_pre + attn_out`. Post-norm blocks: the same with `resid_mid_sum` and `resid_post_sum`, from
- * `resid_pre` and `resid_mid`.
+ * `resid_pre` and `resid_mid`. A block whose sums take the stream scaled or rounded has none.
  */
 export function residualIdentities(map: HookMap): readonly ResidualIdentity[] {
   const available = new Set(map.hooks.filter(({ state }) => state === 'available').map(({ name }) => name));
@@ -112,9 +112,11 @@ export function residualIdentities(map: HookMap): readonly ResidualIdentity[] {
   const claim = (sum: string, terms: readonly string[]): void => {
     if ([sum, ...terms].every((name) => available.has(name))) identities.push({ sum, terms });
   };
+  const plain = (all: HookMap['blocks']): HookMap['blocks'] =>
+    all.filter(({ scaledSkip }) => scaledSkip !== true);
   const blocks = [
-    ...(map.encoder ?? []).map(({ index }) => `encoder.blocks.${index}`),
-    ...map.blocks.map(({ index }) => `blocks.${index}`),
+    ...plain(map.encoder ?? []).map(({ index }) => `encoder.blocks.${index}`),
+    ...plain(map.blocks).map(({ index }) => `blocks.${index}`),
   ];
   for (const block of blocks) {
     const name = (part: string): string => `${block}.${part}`;

@@ -13,6 +13,7 @@ export type AttentionParts = {
   readonly k: readonly number[];
   readonly v: readonly number[];
   readonly scores: readonly number[];
+  /** Empty also where what follows the softmax is cut before it weighs the values (attention with a sink). */
   readonly pattern: readonly number[];
   readonly z: readonly number[];
   /** Example size of the query axis, where it is known. */
@@ -25,15 +26,22 @@ const PRODUCT: ReadonlySet<string> = new Set(['MatMul', 'Einsum', 'com.microsoft
 
 /** What may stand between a softmax and the product with v. */
 const AFTER_SOFTMAX: ReadonlySet<string> = new Set([
-  ...['Cast', 'Dropout', 'Identity', 'Where', 'Reshape', 'Mul', 'QuantizeLinear', 'DequantizeLinear'],
+  ...['Cast', 'CastLike', 'Dropout', 'Identity', 'Where', 'Reshape', 'Squeeze', 'Unsqueeze', 'Mul'],
+  ...['QuantizeLinear', 'DequantizeLinear', 'Slice'],
 ]);
 
 /** What may stand between the score product and the softmax: scale, mask, soft cap. */
 const BEFORE_SOFTMAX: ReadonlySet<string> = new Set([
   ...[
     'Cast',
+    'CastLike',
     'Identity',
     'Reshape',
+    'Squeeze',
+    'Unsqueeze',
+    'Expand',
+    // A column of its own that the softmax takes as well: a sink.
+    'Concat',
     'Where',
     'Add',
     'Sub',
@@ -47,6 +55,13 @@ const BEFORE_SOFTMAX: ReadonlySet<string> = new Set([
     'QuantizeLinear',
     'DequantizeLinear',
   ],
+]);
+
+/** These project by themselves: their inputs are the stream and packed weights. */
+const PROJECTING: ReadonlySet<string> = new Set([
+  'com.microsoft:Attention',
+  'com.microsoft:QAttention',
+  'com.microsoft:LongformerAttention',
 ]);
 
 /** Attention among the nodes of a branch, or undefined when it has none. `region` ascends. */
@@ -73,8 +88,10 @@ function spelledOutParts(
   if (!isActivation(structure, scores) || !isActivation(structure, weights)) return undefined;
   const weighted = valueProduct(structure, weights);
   if (weighted === undefined) return undefined;
+  // A softmax that no product of queries and keys leads to weighs something else: a router's experts, for instance.
   const product = scoreProduct(structure, scores);
-  const [q, k] = product?.inputs ?? [];
+  if (product === undefined) return undefined;
+  const [q, k] = operands(product);
   return {
     fused: undefined,
     q: projected(structure, q, inside),
@@ -89,8 +106,7 @@ function spelledOutParts(
 }
 
 function fusedParts(structure: Structure, node: GraphNode, inside: ReadonlySet<number>): AttentionParts {
-  // com.microsoft:Attention and QAttention project by themselves: their inputs are the stream and packed weights.
-  const projects = node.op === 'com.microsoft:Attention' || node.op === 'com.microsoft:QAttention';
+  const projects = PROJECTING.has(node.op);
   const [q, k, v] = projects ? [] : node.inputs;
   const [out] = node.outputs;
   const z = isActivation(structure, out) ? layoutsBeyond(structure, out) : [];
@@ -127,11 +143,15 @@ function valueProduct(
         if (other === undefined) continue;
         const pattern: number[] = [];
         // What is rounded on its way to the product no longer sums to one: the last value before that is the pattern.
+        let cut = false;
         for (let at = value; at >= 0; at = from.get(at)!) {
           pattern.push(at);
-          if (isRounding(producerOf(structure, at)?.op ?? '')) pattern.length = 0;
+          const { op } = producerOf(structure, at) ?? { op: '' };
+          if (isRounding(op)) pattern.length = 0;
+          cut ||= op === 'Slice';
         }
-        return { pattern, v: other, z: layoutsBeyond(structure, result) };
+        // Cut off a sink, rows no longer sum to one; with it, they are of more keys than there are.
+        return { pattern: cut ? [] : pattern, v: other, z: layoutsBeyond(structure, result) };
       }
       const continues = AFTER_SOFTMAX.has(node.op) && activationInputs(structure, node).length <= 2;
       if (continues && !from.has(result)) {
@@ -141,6 +161,28 @@ function valueProduct(
     }
   }
   return undefined;
+}
+
+/** Queries and keys of a score product. The keys' positions are the last axis: the second operand of a MatMul has it, in an Einsum its letter tells. */
+function operands(product: GraphNode): readonly [q: number | undefined, k: number | undefined] {
+  const [first, second] = product.inputs;
+  const equation = product.view.attributes.equation?.string?.replaceAll(' ', '');
+  const [inputs, output] = equation?.split('->') ?? [];
+  const key = output?.at(-1);
+  const [left, right] = inputs?.split(',') ?? [];
+  const swapped = key !== undefined && left?.includes(key) === true && right?.includes(key) !== true;
+  return swapped ? [second, first] : [first, second];
+}
+
+/** True when a product in the region takes two different values that both come out of it. `region` ascends. */
+export function multipliesItself(structure: Structure, region: readonly number[]): boolean {
+  const { graph } = structure;
+  const inside = new Set(region);
+  return region.some((at) => {
+    const node = graph.nodes[at]!;
+    if (!PRODUCT.has(node.op)) return false;
+    return activationInputs(structure, node).filter((value) => inside.has(graph.producer[value]!)).length >= 2;
+  });
 }
 
 /** Back from the softmax to the product of two activations. */

@@ -10,7 +10,9 @@ import { layoutsBefore } from './structure-trace.ts';
 /** One term that a block adds to the stream. */
 export type Branch =
   | { readonly kind: 'attention'; readonly value: number; readonly parts: AttentionParts }
-  | { readonly kind: 'mlp'; readonly value: number; readonly parts: MlpParts };
+  | { readonly kind: 'mlp'; readonly value: number; readonly parts: MlpParts }
+  /** Neither: it multiplies two of its own values with each other in a way that is no attention known here. */
+  | { readonly kind: 'other'; readonly value: number };
 
 export type BlockSum = { readonly sum: ResidualSum; readonly branches: readonly Branch[] };
 
@@ -21,9 +23,11 @@ export type Block = {
   readonly sums: readonly BlockSum[];
   /** Normed value after the last sum, where the stream ends in the norm of a post-norm block. */
   readonly end: number | undefined;
+  /** True when a sum takes the stream scaled or rounded, and the branches do not: it is not the stream plus what they add. */
+  readonly scaledSkip: boolean;
 };
 
-/** Groups the chain of sums into blocks; a sum of attention to the own stream opens a block. */
+/** Groups the chain of sums into blocks; a sum of attention to the own stream opens a block, and so does a second sum of no known kind. */
 export function blocksOf(structure: Structure, chain: readonly ResidualSum[]): readonly Block[] {
   const groups: BlockSum[][] = [];
   let hasMlp = true;
@@ -32,7 +36,9 @@ export function blocksOf(structure: Structure, chain: readonly ResidualSum[]): r
     const own = branches.some((branch) => branch.kind === 'attention' && !branch.parts.cross);
     const mlp = branches.some((branch) => branch.kind === 'mlp');
     const current = groups.at(-1);
-    if (current === undefined || own || hasMlp) groups.push([{ sum, branches }]);
+    const unknown = (list: readonly Branch[]): boolean => list.some(({ kind }) => kind === 'other');
+    const again = unknown(branches) && current?.some((one) => unknown(one.branches)) === true;
+    if (current === undefined || own || hasMlp || again) groups.push([{ sum, branches }]);
     else current.push({ sum, branches });
     hasMlp = mlp;
   }
@@ -40,11 +46,11 @@ export function blocksOf(structure: Structure, chain: readonly ResidualSum[]): r
 }
 
 function branchOf(structure: Structure, sum: ResidualSum, value: number): Branch {
-  const region = nodesBetween(structure, sum.stream, [value]);
+  const region = nodesBetween(structure, sum.source, [value]);
   const parts = attentionParts(structure, region);
-  return parts === undefined
-    ? { kind: 'mlp', value, parts: mlpParts(structure, value, region) }
-    : { kind: 'attention', value, parts };
+  if (parts !== undefined) return { kind: 'attention', value, parts };
+  if (multipliesItself(structure, region)) return { kind: 'other', value };
+  return { kind: 'mlp', value, parts: mlpParts(structure, value, region) };
 }
 
 function blockOf(structure: Structure, sums: readonly BlockSum[], next: ResidualSum | undefined): Block {
@@ -53,14 +59,19 @@ function blockOf(structure: Structure, sums: readonly BlockSum[], next: Residual
   const links = [...sums.slice(1).map(({ sum }) => sum), ...(next === undefined ? [] : [next])];
   const pre = first !== undefined && startsWithNorm(structure, first);
   const last = sums.at(-1)!.sum.value;
-  // With nothing after it to tell, a sum is post-norm when its branch starts without a norm and a norm follows.
+  // With nothing after it to tell, the last sum is as the one before; a lone one is post-norm when its branch starts without a norm and a
+  // norm follows.
+  const before = first?.sum.previous === undefined ? undefined : first.sum.crossed === 'norm';
   const post =
-    links.length > 0 ? links.some(({ crossed }) => crossed === 'norm') : !pre && hasNorm(structure, last);
+    links.length > 0
+      ? links.some(({ crossed }) => crossed === 'norm')
+      : (before ?? (!pre && hasNorm(structure, last)));
   return {
     kind: parallel ? 'parallel' : 'sequential',
     norm: post ? 'post' : pre ? 'pre' : 'none',
     sums,
     end: post && next === undefined ? normAfter(structure, last) : undefined,
+    scaledSkip: sums.some(({ sum }) => sum.apart !== 'nothing'),
   };
 }
 
@@ -68,13 +79,13 @@ function startsWithNorm(structure: Structure, { sum, branches }: BlockSum): bool
   const { nodes } = structure.graph;
   const region = nodesBetween(
     structure,
-    sum.stream,
+    sum.source,
     branches.map(({ value }) => value),
   );
   return region.some((at) => {
     const value = nodes[at]!.outputs[0];
     const from = value === undefined || value < 0 ? undefined : normInput(structure, value);
-    return from !== undefined && layoutsBefore(structure, from).includes(sum.stream);
+    return from !== undefined && layoutsBefore(structure, from).includes(sum.source);
   });
 }
 

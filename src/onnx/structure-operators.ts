@@ -20,6 +20,8 @@ const HEAVY: ReadonlySet<string> = new Set([
   'com.microsoft:FusedGemm',
   'com.microsoft:MatMulIntegerToFloat',
   'com.microsoft:DynamicQuantizeMatMul',
+  'com.microsoft:MatMulBnb4',
+  'com.microsoft:MatMulFpQ4',
   'com.microsoft:QMoE',
   'com.microsoft:MoE',
 ]);
@@ -34,6 +36,8 @@ const ATTENTION: ReadonlySet<string> = new Set([
   'com.microsoft:PackedMultiHeadAttention',
   'com.microsoft:DecoderMaskedMultiHeadAttention',
   'com.microsoft:QAttention',
+  'com.microsoft:SparseAttention',
+  'com.microsoft:LongformerAttention',
 ]);
 
 /** Operators that keep every number and at most rearrange or round them (`input 0` to `output 0`). */

@@ -1,9 +1,10 @@
 /** @file onnx: finds the residual stream of a graph: the longest chain of sums of a value and a function of it. */
 import type { Structure } from './structure-facts.ts';
 import type { GraphNode } from './structure-graph.ts';
-import { isRounding } from './structure-operators.ts';
+import { isHeavy, isRounding } from './structure-operators.ts';
 import {
   activationInputs,
+  clampedInput,
   isActivation,
   producerOf,
   reachesThroughHeavy,
@@ -16,14 +17,21 @@ export type ResidualSum = {
   readonly value: number;
   /** The term that carries the stream, as it enters the sum. */
   readonly stream: number;
+  /** What both the stream and the branches come from: `stream` itself, unless a cast, scale or quantise pair lies on that term alone. */
+  readonly source: number;
+  /** What lies between `source` and `stream`. Unless it keeps every number, the sum is not source + branches. */
+  readonly apart: Crossed;
   /** The other activations among the terms: what the block adds. */
   readonly branches: readonly number[];
   /** True when something that is not an activation is added as well (a bias that the exporter moved here). */
   readonly hasBias: boolean;
-  /** The sum before it in the chain, and what lies between that sum and `stream`. */
+  /** The sum before it in the chain, and what lies between that sum and `source`. */
   readonly previous: ResidualSum | undefined;
-  readonly crossed: 'nothing' | 'affine' | 'norm';
+  readonly crossed: Crossed;
 };
+
+/** What a value goes through between two places: at most rearranged, scaled or rounded, or normalised. */
+export type Crossed = 'nothing' | 'affine' | 'norm';
 
 /** Longest walk back along a stream between two sums. */
 const MAX_WALK = 64;
@@ -32,20 +40,17 @@ const MAX_TERMS = 12;
 /** What one step back costs at most, in looks at nodes (recognising a spelled-out norm is the dear part). */
 const STEP_COST = 16;
 
+type Found = { readonly sum: ResidualSum; readonly length: number };
+
 /**
- * The residual stream as its sums, first to last; empty when the graph has none.
+ * All sums of a value and functions of it, by the value they give, with the number of them in the chain that ends there.
  *
  * A sum belongs to a stream when one of its terms u, or what u was before norms and rearrangements, is also where the
  * other terms come from, through at least one product. The longest chain of such sums is the stream.
  */
-export function residualChain(structure: Structure): readonly ResidualSum[] {
-  return residualChains(structure)[0] ?? [];
-}
+export type ResidualSums = ReadonlyMap<number, Found>;
 
-type Found = { readonly sum: ResidualSum; readonly length: number };
-
-/** The longest chain, and the longest one that shares no sum with it. */
-export function residualChains(structure: Structure): readonly (readonly ResidualSum[])[] {
+export function residualSums(structure: Structure): ResidualSums {
   const { graph } = structure;
   const found = new Map<number, Found>();
   for (const node of graph.nodes) {
@@ -56,6 +61,11 @@ export function residualChains(structure: Structure): readonly (readonly Residua
     const length = 1 + (sum.previous === undefined ? 0 : found.get(sum.previous.value)!.length);
     found.set(sum.value, { sum, length });
   }
+  return found;
+}
+
+/** The longest chain, first sum to last, and the longest one that shares no sum with it; empty when the graph has none. */
+export function residualChains(found: ResidualSums): readonly (readonly ResidualSum[])[] {
   const taken = new Set<ResidualSum>();
   const chains: (readonly ResidualSum[])[] = [];
   for (let count = 0; count < 2; count++) {
@@ -75,6 +85,34 @@ export function residualChains(structure: Structure): readonly (readonly Residua
     chains.push(chain.reverse());
   }
   return chains;
+}
+
+/**
+ * The value of a sum of the same shape that the first sum of a chain comes from without any product in between: then the chain is the rest of a
+ * longer stream, cut at a step that is not known. Undefined where there is none.
+ */
+export function cutBefore(structure: Structure, sums: ResidualSums, first: ResidualSum): number | undefined {
+  const { facts, budget } = structure;
+  const seen = new Set<number>([first.source]);
+  const open = [first.source];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (sums.has(at) && sameWidth(facts[at]!.dims, facts[first.value]!.dims)) return at;
+    const node = producerOf(structure, at);
+    if (node === undefined || isHeavy(node.op)) continue;
+    for (const from of activationInputs(structure, node)) {
+      if (--budget.steps < 0) return undefined;
+      if (seen.has(from)) continue;
+      seen.add(from);
+      open.push(from);
+    }
+  }
+  return undefined;
+}
+
+type Dims = Structure['facts'][number]['dims'];
+
+function sameWidth(a: Dims, b: Dims): boolean {
+  return a === undefined || b === undefined || (a.length === b.length && a.at(-1) === b.at(-1));
 }
 
 function isSumOfActivations(structure: Structure, node: GraphNode): boolean {
@@ -144,9 +182,9 @@ function residualSum(
   // The stream is older than what is computed from it, so the right term is nearly always the first one tried.
   for (const stream of [...terms].sort((a, b) => order[a]! - order[b]!)) {
     const branches = terms.filter((term) => term !== stream);
-    const { source, previous, crossed } = walkBack(structure, stream, { branches, earlier });
+    const { source, apart, previous, crossed } = walkBack(structure, stream, { branches, earlier });
     if (source === undefined) continue;
-    return { value: node.outputs[0]!, stream, branches, hasBias, previous, crossed };
+    return { value: node.outputs[0]!, stream, source, apart, branches, hasBias, previous, crossed };
   }
   return undefined;
 }
@@ -186,28 +224,35 @@ function walkBack(
   },
 ): {
   readonly source: number | undefined;
+  readonly apart: Crossed;
   readonly previous: ResidualSum | undefined;
-  readonly crossed: ResidualSum['crossed'];
+  readonly crossed: Crossed;
 } {
   let source: number | undefined;
-  let crossed: ResidualSum['crossed'] = 'nothing';
+  let apart: Crossed = 'nothing';
+  let crossed: Crossed = 'nothing';
   let at = term;
   for (let steps = 0; steps < MAX_WALK && structure.budget.steps >= 0; steps++) {
     const here = at;
+    // What a quantised value stands for is the float before it.
     if (
       source === undefined &&
+      structure.facts[here]!.isFloat &&
       context.branches.every((branch) => reachesThroughHeavy(structure, here, branch))
     ) {
       source = here;
+      apart = crossed;
+      crossed = 'nothing';
     }
     const sum = context.earlier(here);
-    if (sum !== undefined) return { source, previous: sum, crossed };
+    if (sum !== undefined) return { source, apart, previous: sum, crossed };
     structure.budget.steps -= STEP_COST;
     const step = stepBack(structure, here);
-    if (step === undefined) break;
-    if (step.crossed === 'norm') crossed = 'norm';
-    else if (step.crossed === 'affine' && crossed === 'nothing') crossed = 'affine';
-    at = step.from;
+    const from = step?.from ?? clampedInput(structure, here);
+    if (from === undefined) break;
+    if (step?.crossed === 'norm') crossed = 'norm';
+    else if (step?.crossed !== 'layout' && crossed === 'nothing') crossed = 'affine';
+    at = from;
   }
-  return { source, previous: undefined, crossed: 'nothing' };
+  return { source, apart, previous: undefined, crossed: 'nothing' };
 }

@@ -47,6 +47,16 @@ export function stepBack(structure: Structure, value: number): Step | undefined 
   return affine === undefined ? undefined : { from: affine, crossed: 'affine' };
 }
 
+/** What `value` is within bounds, which may be computed: 16-bit models keep their stream off infinity that way. */
+export function clampedInput(structure: Structure, value: number): number | undefined {
+  const node = producerOf(structure, value);
+  if (node?.op !== 'Clip' && node?.op !== 'Min' && node?.op !== 'Max') return undefined;
+  const inputs = activationInputs(structure, node);
+  if (node.op === 'Clip') return inputs.includes(node.inputs[0]!) ? node.inputs[0] : undefined;
+  const wide = inputs.filter((value) => structure.facts[value]!.dims?.every((size) => size === 1) !== true);
+  return wide.length === 1 ? wide[0] : undefined;
+}
+
 const AFFINE: ReadonlySet<string> = new Set(['Add', 'Sub', 'Mul', 'Div']);
 
 /** The one activation that a node scales or shifts by values that are not activations. */

@@ -3,13 +3,18 @@ import type { HookMap, ModelIndex, StreamName } from './contract.ts';
 import { DATA_TYPE } from './contract.ts';
 import { type Block, blocksOf } from './structure-blocks.ts';
 import { type Structure, structureOf } from './structure-facts.ts';
-import { type ResidualSum, residualChains } from './structure-residual.ts';
+import { type ResidualSum, residualChains, residualSums } from './structure-residual.ts';
 
 /** The stream that leads to the outputs and, where it attends to another one, that one. */
 export function streamsOf(
   structure: Structure,
   chains: readonly (readonly ResidualSum[])[],
-): { readonly main: readonly Block[]; readonly encoder: readonly Block[] | undefined } {
+): {
+  readonly main: readonly Block[];
+  readonly encoder: readonly Block[] | undefined;
+  /** Streams with attention of their own that neither of these is. */
+  readonly others: number;
+} {
   const [longest = [], second = []] = chains
     .filter((chain, i) => i === 0 || mayBeStream(structure, chain, chains[0]!))
     .map((chain) => blocksOf(structure, chain));
@@ -19,10 +24,12 @@ export function streamsOf(
         branches.some((branch) => branch.kind === 'attention' && branch.parts.cross === cross),
       ),
     );
-  if (attends(second, false) && attends(longest, true)) return { main: longest, encoder: second };
+  if (attends(second, false) && attends(longest, true))
+    return { main: longest, encoder: second, others: 0 };
   // An encoder may have more layers than its decoder.
-  if (attends(longest, false) && attends(second, true)) return { main: second, encoder: longest };
-  return { main: longest, encoder: undefined };
+  if (attends(longest, false) && attends(second, true))
+    return { main: second, encoder: longest, others: 0 };
+  return { main: longest, encoder: undefined, others: attends(second, false) ? 1 : 0 };
 }
 
 /** Two sums of as many axes as the stream has, or more: masks are summed up as well. */
@@ -64,7 +71,7 @@ export function countPositions(
 const OTHER_SIZES = 3;
 
 function streamSizes(structure: Structure): Partial<Record<StreamName, number | undefined>> {
-  const { main, encoder } = streamsOf(structure, residualChains(structure));
+  const { main, encoder } = streamsOf(structure, residualChains(residualSums(structure)));
   return { main: positionSize(main), encoder: encoder === undefined ? undefined : positionSize(encoder) };
 }
 

@@ -8,6 +8,7 @@ import { codeOf, EXPORTS, exportPath, GRID_MODEL, randomRows } from './small-mod
 const IDS = [
   'residual-identity',
   'attention-rows',
+  'mlp-stays-in-place',
   'padded-equals-alone',
   'edit-changes-output',
   'no-op-edit',
@@ -66,6 +67,13 @@ describe('the self-checks', () => {
       misread(model, 'blocks.1.pattern', 'blocks.1.attn_scores'),
     );
     expect(state(rows, 'attention-rows')).toBe('failed');
+    // Attention taken for an MLP: it reads the stream in front of it, and brings other positions along.
+    const parts = await checksOf(GRID_MODEL, (model) =>
+      misread(misread(model, 'blocks.1.resid_mid', 'blocks.1.resid_pre'), 'blocks.1.mlp_out', 'blocks.1.attn_out'),
+    );
+    const moved = parts.find(({ id }) => id === 'mlp-stays-in-place')!;
+    expect(moved).toMatchObject({ state: 'failed', note: expect.stringContaining('blocks.1.mlp_out') });
+    expect(moved.perHook!.find(({ hook }) => hook === 'blocks.0.mlp_out')!.value).toBeLessThan(1e-5);
   });
 
   it.each(['no-residual-lstm', 'no-residual-mlp'])(
@@ -73,8 +81,8 @@ describe('the self-checks', () => {
     async (name) => {
       const checks = await checksOf(exportPath(name));
       expect(checks.map(({ id }) => id)).toEqual(IDS);
-      const [sum, attention, alone, edit, noOp] = checks;
-      for (const check of [sum, attention, edit, noOp]) {
+      const [sum, attention, parts, alone, edit, noOp] = checks;
+      for (const check of [sum, attention, parts, edit, noOp]) {
         expect(check).toMatchObject({ state: 'not-applicable', value: undefined });
         expect(check!.note).toMatch(/\w+ \w+ \w+/);
       }

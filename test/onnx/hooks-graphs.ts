@@ -10,6 +10,8 @@ type Norm = (x: string) => string;
 export class GraphWriter {
   readonly nodes: NodeSpec[] = [];
   readonly initializers: NonNullable<ModelSpec['initializers']>[number][] = [];
+  /** What each attention projects, in order of its making. */
+  readonly projections: { readonly q: string; readonly k: string; readonly v: string }[] = [];
   readonly #random = seededRandom('hooks-graphs');
   #count = 0;
 
@@ -95,6 +97,10 @@ export class GraphWriter {
       readonly past?: { readonly k: string; readonly v: string };
       readonly heads?: 'axis' | 'none' | 'folded';
       readonly bias?: boolean;
+      /** Scores to the weights of the values, in place of the softmax. */
+      readonly weigh?: (scores: string) => string;
+      /** Scores as an Einsum whose first operand is the keys. */
+      readonly keysFirst?: boolean;
     } = {},
   ): string {
     const { other = x, heads = 'axis' } = options;
@@ -110,13 +116,18 @@ export class GraphWriter {
         this.op('Concat', [this.ints(-1), length, this.ints(size)], { axis: { int: 0 } }),
       ]);
     };
-    const [q, newK, newV] = [x, other, other].map((from) => split(this.linear(from)));
+    const projected = [x, other, other].map((from) => this.linear(from));
+    this.projections.push({ q: projected[0]!, k: projected[1]!, v: projected[2]! });
+    const [q, newK, newV] = projected.map(split);
     const withPast = (past: string | undefined, fresh: string): string =>
       past === undefined ? fresh : this.op('Concat', [past, fresh], { axis: { int: 2 } });
     const [k, v] = [withPast(options.past?.k, newK!), withPast(options.past?.v, newV!)];
     const last = heads === 'axis' ? [0, 1, 3, 2] : [0, 2, 1];
-    const product = this.op('MatMul', [q!, this.op('Transpose', [k], { perm: { ints: last } })]);
-    const pattern = this.op('Softmax', [this.op('Mul', [product, this.scalar(0.5)])], { axis: { int: -1 } });
+    const product = options.keysFirst
+      ? this.op('Einsum', [k, q!], { equation: { string: 'bhkd,bhqd->bhqk' } })
+      : this.op('MatMul', [q!, this.op('Transpose', [k], { perm: { ints: last } })]);
+    const scores = this.op('Mul', [product, this.scalar(0.5)]);
+    const pattern = options.weigh?.(scores) ?? this.op('Softmax', [scores], { axis: { int: -1 } });
     let z = this.op('MatMul', [pattern, v]);
     if (heads === 'folded') {
       const shape = this.op(
