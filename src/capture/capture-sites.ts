@@ -122,6 +122,7 @@ export function positionFeed(batch: number, absolute: readonly number[]): Positi
 export function positionFeedOfRows(rows: readonly (readonly number[])[]): PositionFeed {
   const count = rows[0]?.length ?? 0;
   const data = new BigInt64Array(rows.length * count);
-  for (const [i, row] of rows.entries()) for (const [j, at] of row.entries()) data[i * count + j] = BigInt(at);
+  for (const [i, row] of rows.entries())
+    for (const [j, at] of row.entries()) data[i * count + j] = BigInt(at);
   return { type: 'int64', dims: [rows.length, count], data };
 }

@@ -249,7 +249,9 @@ async function runBatch(
   );
   const feeds: Record<string, TensorValue> = encoded.feeds(fed);
   if (names.positions !== undefined) {
-    feeds[names.positions] = positionFeedOfRows(Array.from(fed, (i) => absoluteIn(source, positions, batch[i]!)));
+    feeds[names.positions] = positionFeedOfRows(
+      Array.from(fed, (i) => absoluteIn(source, positions, batch[i]!)),
+    );
   }
   const outputs = await session.run(feeds, names.fetches);
   return sites.map((site, i) => {

@@ -135,7 +135,8 @@ function mustNotReadAhead(
       `${model.name} quantises its activations by the values of the whole row, so that the tokens of a choice change the logits in front of them: whether it reads ahead cannot be told`,
       {
         facts: { row, extension: group.extension, difference: Math.abs(before - seen) },
-        remedy: 'Give choices of one token each, or use a file whose activations are not quantised as it runs.',
+        remedy:
+          'Give choices of one token each, or use a file whose activations are not quantised as it runs.',
       },
     );
   }

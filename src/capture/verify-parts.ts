@@ -32,11 +32,14 @@ export async function partsCheck(context: Context): Promise<Check> {
   if (parts.main.length + parts.encoder.length === 0)
     return notApplicable('no block offers an MLP and the stream that it reads');
   if (model.mixesRows)
-    return notApplicable('activations are quantised by the values of all positions, which mixes them everywhere');
+    return notApplicable(
+      'activations are quantised by the values of all positions, which mixes them everywhere',
+    );
   const encoded = encode(model, inputs, mapping);
   const found: (HookNumber & { readonly largest: number })[] = [];
   for (const stream of ['encoder', 'main'] as const) {
-    if (parts[stream].length > 0) found.push(...(await movedBy(context, encoded, { stream, parts: parts[stream] })));
+    if (parts[stream].length > 0)
+      found.push(...(await movedBy(context, encoded, { stream, parts: parts[stream] })));
   }
   if (found.length === 0) return notApplicable('no row has two positions');
   const { limit, note } = toleranceOf(model);
@@ -111,7 +114,9 @@ async function movedBy(
       }
       return session.run(feeds, values.map(nameOf));
     };
-    const widths = sources.map((value) => parts.find((part) => part.source === value)!.width ?? model.hooks.width ?? 1);
+    const widths = sources.map(
+      (value) => parts.find((part) => part.source === value)!.width ?? model.hooks.width ?? 1,
+    );
     const plain = await run(-1, (_, i) => new Float32Array(fed.length * widths[i]!));
     const found: (HookNumber & { readonly largest: number })[] = [];
     for (const [s, source] of sources.entries()) {

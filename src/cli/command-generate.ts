@@ -79,8 +79,7 @@ export async function generateCommand(options: GenerateOptions, context: Command
     const scores = await allScores(written, probes);
     const answers = written.map((one, i) => answerOf(one, { tokenizer, probes, scores: scores[i]! }));
     const shown = shownPath(options.model, workingFolder);
-    if (context.json)
-      printJson({ model: shown, sha256: model.sha256, warnings, answers }, context);
+    if (context.json) printJson({ model: shown, sha256: model.sha256, warnings, answers }, context);
     else {
       for (const warning of warnings) printLine(`note: ${plainLine(warning)}`, context);
       for (const [i, answer] of answers.entries()) printAnswer(i + 1, answer, context);

@@ -5,12 +5,12 @@ import { createHash } from 'node:crypto';
 export type Sha256 = string & { readonly __brand: 'Sha256' };
 
 /** Hash of the given chunks, as if concatenated. Strings are hashed as UTF-8, numbers as their bytes. */
-export function sha256(...chunks: readonly (ArrayBufferView | string)[]): Sha256 {
+export function sha256(...chunks: readonly (NodeJS.ArrayBufferView | string)[]): Sha256 {
   return sha256Of(chunks);
 }
 
 /** The same for any number of chunks, made as they are asked for. */
-export function sha256Of(chunks: Iterable<ArrayBufferView | string>): Sha256 {
+export function sha256Of(chunks: Iterable<NodeJS.ArrayBufferView | string>): Sha256 {
   const hash = createHash('sha256');
   for (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex') as Sha256;

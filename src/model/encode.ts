@@ -270,7 +270,7 @@ function encodeTensors(model: Model, inputs: readonly TensorsInput[], { mapping,
   const ids = [...plan.tensors.values()].find(({ role }) => role === 'tokens');
   if (ids !== undefined) mustHaveRoom(model, ids, { plan, inputs, lengths, firstRow });
   // Piece by piece: the numbers of a few hundred images as one text are longer than a string may be.
-  function* pieces(): Generator<ArrayBufferView | string> {
+  function* pieces(): Generator<NodeJS.ArrayBufferView | string> {
     yield JSON.stringify({
       kind: 'tensors',
       fields: fields.map((field) => [field, plan.tensors.get(field)!.name]),

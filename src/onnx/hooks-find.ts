@@ -57,7 +57,8 @@ export function findHookPoints(index: ModelIndex): HookMap {
   const cut = [streams.main, ...(streams.encoder === undefined ? [] : [streams.encoder])]
     .map((blocks) => cutBefore(structure, sums, blocks[0]!.sums[0]!.sum))
     .find((value) => value !== undefined);
-  if (cut !== undefined) return { blocks: [], hooks: [], width: undefined, noResidual: whyCut(structure, cut) };
+  if (cut !== undefined)
+    return { blocks: [], hooks: [], width: undefined, noResidual: whyCut(structure, cut) };
   const main = nameStreamOf(structure, streams.main, '');
   const encoder =
     streams.encoder === undefined ? undefined : nameStreamOf(structure, streams.encoder, 'encoder.');
@@ -310,7 +311,10 @@ function nameAttention(naming: Naming, name: (part: string) => string, { added, 
   } else {
     naming.add(name('attn_scores'), 'pattern', parts.scores, folded);
     if (parts.pattern.length === 0) {
-      naming.miss(name('pattern'), 'what the softmax gives is cut before it weighs the values, so that its rows are of other keys');
+      naming.miss(
+        name('pattern'),
+        'what the softmax gives is cut before it weighs the values, so that its rows are of other keys',
+      );
     } else naming.add(name('pattern'), 'pattern', parts.pattern, folded);
   }
   naming.add(name('z'), 'heads', parts.z, HEADS);

@@ -2,6 +2,7 @@
 import type { Structure } from './structure-facts.ts';
 import type { GraphNode } from './structure-graph.ts';
 import { isAttention, isRounding } from './structure-operators.ts';
+import { einsumAxes } from './structure-shapes-layers.ts';
 import { activationInputs, isActivation, producerOf } from './structure-steps.ts';
 import { layoutsAfter, layoutsBefore, layoutsBeyond, lightBefore } from './structure-trace.ts';
 
@@ -166,11 +167,10 @@ function valueProduct(
 /** Queries and keys of a score product. The keys' positions are the last axis: the second operand of a MatMul has it, in an Einsum its letter tells. */
 function operands(product: GraphNode): readonly [q: number | undefined, k: number | undefined] {
   const [first, second] = product.inputs;
-  const equation = product.view.attributes.equation?.string?.replaceAll(' ', '');
-  const [inputs, output] = equation?.split('->') ?? [];
-  const key = output?.at(-1);
-  const [left, right] = inputs?.split(',') ?? [];
-  const swapped = key !== undefined && left?.includes(key) === true && right?.includes(key) !== true;
+  const axes = einsumAxes(product);
+  const key = axes?.result.at(-1);
+  const [left = '', right = ''] = axes?.operands ?? [];
+  const swapped = key !== undefined && left.includes(key) && !right.includes(key);
   return swapped ? [second, first] : [first, second];
 }
 
@@ -181,7 +181,9 @@ export function multipliesItself(structure: Structure, region: readonly number[]
   return region.some((at) => {
     const node = graph.nodes[at]!;
     if (!PRODUCT.has(node.op)) return false;
-    return activationInputs(structure, node).filter((value) => inside.has(graph.producer[value]!)).length >= 2;
+    return (
+      activationInputs(structure, node).filter((value) => inside.has(graph.producer[value]!)).length >= 2
+    );
   });
 }
 

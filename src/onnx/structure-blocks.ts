@@ -1,5 +1,5 @@
 /** @file onnx: groups the sums of a residual stream into blocks: which sum is attention, which MLP, where norms stand. */
-import { type AttentionParts, attentionParts } from './structure-attention.ts';
+import { type AttentionParts, attentionParts, multipliesItself } from './structure-attention.ts';
 import type { Structure } from './structure-facts.ts';
 import { type MlpParts, mlpParts } from './structure-mlp.ts';
 import { isRounding } from './structure-operators.ts';

@@ -60,6 +60,34 @@ export function blockGatherShape(node: GraphNode, inputs: Inputs): Dims {
   return ids === undefined || blocks === undefined ? undefined : [...ids, blocks * size];
 }
 
+/** The operands of an Einsum's equation and its result, one letter per axis; undefined where an ellipsis stands for axes, or the result is not named. */
+export function einsumAxes(
+  node: GraphNode,
+): { readonly operands: readonly string[]; readonly result: string } | undefined {
+  const equation = node.view.attributes.equation?.string?.replaceAll(' ', '');
+  const [operands, result] = equation?.split('->') ?? [];
+  if (operands === undefined || result === undefined || operands.includes('.')) return undefined;
+  return { operands: operands.split(','), result };
+}
+
+/** The size of each letter of the result, from the first operand that has it. */
+export function einsumShape(node: GraphNode, inputs: Inputs): Dims {
+  const axes = einsumAxes(node);
+  if (axes === undefined) return undefined;
+  const sizes = new Map<string, number>();
+  for (const [i, letters] of axes.operands.entries()) {
+    const dims = inputs[i]?.dims;
+    if (dims === undefined) continue;
+    if (dims.length !== letters.length) return undefined;
+    for (const [axis, letter] of [...letters].entries()) {
+      // An axis of size 1 is repeated to the other's size.
+      if ((sizes.get(letter) ?? 1) === 1) sizes.set(letter, dims[axis]!);
+    }
+  }
+  const shape = [...axes.result].map((letter) => sizes.get(letter));
+  return shape.every((size) => size !== undefined) ? (shape as number[]) : undefined;
+}
+
 /** [batch, channels, ...space] with explicit padding; automatic padding is not followed. */
 export function convolutionShape(node: GraphNode, inputs: Inputs): Dims {
   const x = inputs[0]?.dims;

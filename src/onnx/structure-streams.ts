@@ -24,11 +24,9 @@ export function streamsOf(
         branches.some((branch) => branch.kind === 'attention' && branch.parts.cross === cross),
       ),
     );
-  if (attends(second, false) && attends(longest, true))
-    return { main: longest, encoder: second, others: 0 };
+  if (attends(second, false) && attends(longest, true)) return { main: longest, encoder: second, others: 0 };
   // An encoder may have more layers than its decoder.
-  if (attends(longest, false) && attends(second, true))
-    return { main: second, encoder: longest, others: 0 };
+  if (attends(longest, false) && attends(second, true)) return { main: second, encoder: longest, others: 0 };
   return { main: longest, encoder: undefined, others: attends(second, false) ? 1 : 0 };
 }
 

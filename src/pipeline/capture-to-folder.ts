@@ -1,6 +1,11 @@
 /** @file pipeline: activations of a data file of any length into a folder for other programs, resumable and in flat memory. */
 import path from 'node:path';
-import { absoluteIn, type LongCaptureControl, planLongCapture, runLongCapture } from '../capture/long-capture.ts';
+import {
+  absoluteIn,
+  type LongCaptureControl,
+  planLongCapture,
+  runLongCapture,
+} from '../capture/long-capture.ts';
 import { streamOfHooks } from '../capture/run-forward.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { MesascopeError } from '../core/errors.ts';
@@ -61,7 +66,9 @@ export async function captureToFolder(
   const names = request.positions === 'all' ? [] : request.positions.filter((one) => typeof one === 'string');
   for (const name of names) mustBePositionName(name);
   if (request.positions.length === 0)
-    throw new MesascopeError('BAD_SETTING', 'no position is asked for', { remedy: 'Name at least one, e.g. -1.' });
+    throw new MesascopeError('BAD_SETTING', 'no position is asked for', {
+      remedy: 'Name at least one, e.g. -1.',
+    });
   const hooks = matchHooks(model.hooks, request.hooks).map(({ name }) => name);
   const folder = openCaptureFolder(path.resolve(out));
   let spool: ExampleSpool | undefined;

@@ -86,7 +86,8 @@ export async function spoolRows(
         const key = shapeKey(input);
         if (!classes.has(key)) classes.set(key, classes.size);
         shapeClass.push(classes.get(key)!);
-        for (const [name, places] of placed) places.push(placeOf(model, written, { id, i, name, input: given[i]!, captured }));
+        for (const [name, places] of placed)
+          places.push(placeOf(model, written, { id, i, name, input: given[i]!, captured }));
       }
     });
   };

@@ -174,7 +174,13 @@ describe('a model that reads ahead', () => {
     });
     await model.close();
     // Alike in all but their last token, they are scored by one pass: the rows alone tell.
-    const alike: Candidates = { tokens: [[1, 2], [1, 3]], score: 'sum' };
+    const alike: Candidates = {
+      tokens: [
+        [1, 2],
+        [1, 3],
+      ],
+      score: 'sum',
+    };
     await expect(scoreCandidates(model, { ...request, candidates: alike })).rejects.toMatchObject({
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringContaining('reads ahead'),

@@ -69,7 +69,11 @@ describe('the self-checks', () => {
     expect(state(rows, 'attention-rows')).toBe('failed');
     // Attention taken for an MLP: it reads the stream in front of it, and brings other positions along.
     const parts = await checksOf(GRID_MODEL, (model) =>
-      misread(misread(model, 'blocks.1.resid_mid', 'blocks.1.resid_pre'), 'blocks.1.mlp_out', 'blocks.1.attn_out'),
+      misread(
+        misread(model, 'blocks.1.resid_mid', 'blocks.1.resid_pre'),
+        'blocks.1.mlp_out',
+        'blocks.1.attn_out',
+      ),
     );
     const moved = parts.find(({ id }) => id === 'mlp-stays-in-place')!;
     expect(moved).toMatchObject({ state: 'failed', note: expect.stringContaining('blocks.1.mlp_out') });

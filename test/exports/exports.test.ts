@@ -170,7 +170,12 @@ describe('positions', () => {
     const data = join(folder, 'images.jsonl');
     const lines = [
       { format: 'mesascope-data/1', title: 'images', input: 'tensors' },
-      ...images.map((image, i) => ({ id: `${i}`, set: 'any', group: `${i}`, tensors: { pixel_values: image } })),
+      ...images.map((image, i) => ({
+        id: `${i}`,
+        set: 'any',
+        group: `${i}`,
+        tensors: { pixel_values: image },
+      })),
     ];
     writeFileSync(data, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     const hook = 'blocks.1.resid_post';
@@ -191,7 +196,9 @@ describe('positions', () => {
       }
     }
     const encoded = encode(model, inputs, {});
-    const sizes = batchByLength(encoded, { maxRows: 100, maxTokens: 11 }).batches.map((batch) => batch.length);
+    const sizes = batchByLength(encoded, { maxRows: 100, maxTokens: 11 }).batches.map(
+      (batch) => batch.length,
+    );
     expect(sizes).toEqual([2, 2, 2, 1]);
     await model.close();
   });
@@ -204,7 +211,9 @@ describe('positions', () => {
       writeFileSync(join(folder, 'config.json'), JSON.stringify({ decoder_start_token_id: start }));
       const model = await openModel(path);
       const encoded = encode(model, [{ kind: 'tokens', tokens: [5, 6, 7] }], {});
-      expect(encoded.feeds(Int32Array.of(0)).decoder_input_ids!.data).toEqual(BigInt64Array.of(BigInt(start)));
+      expect(encoded.feeds(Int32Array.of(0)).decoder_input_ids!.data).toEqual(
+        BigInt64Array.of(BigInt(start)),
+      );
       await model.close();
       return encoded.sha256;
     };

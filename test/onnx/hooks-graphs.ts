@@ -10,7 +10,7 @@ type Norm = (x: string) => string;
 export class GraphWriter {
   readonly nodes: NodeSpec[] = [];
   readonly initializers: NonNullable<ModelSpec['initializers']>[number][] = [];
-  /** What each attention projects, in order of its making. */
+  /** What each attention projects, split into heads, in order of its making. */
   readonly projections: { readonly q: string; readonly k: string; readonly v: string }[] = [];
   readonly #random = seededRandom('hooks-graphs');
   #count = 0;
@@ -116,9 +116,8 @@ export class GraphWriter {
         this.op('Concat', [this.ints(-1), length, this.ints(size)], { axis: { int: 0 } }),
       ]);
     };
-    const projected = [x, other, other].map((from) => this.linear(from));
-    this.projections.push({ q: projected[0]!, k: projected[1]!, v: projected[2]! });
-    const [q, newK, newV] = projected.map(split);
+    const [q, newK, newV] = [x, other, other].map((from) => split(this.linear(from)));
+    this.projections.push({ q: q!, k: newK!, v: newV! });
     const withPast = (past: string | undefined, fresh: string): string =>
       past === undefined ? fresh : this.op('Concat', [past, fresh], { axis: { int: 2 } });
     const [k, v] = [withPast(options.past?.k, newK!), withPast(options.past?.v, newV!)];

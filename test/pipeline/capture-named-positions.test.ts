@@ -27,8 +27,8 @@ const modelFolder = folders.of({
 for (const file of ['model.onnx', 'tokenizer.json'])
   copyFileSync(path.join(READER, file), path.join(modelFolder, file));
 const words = Object.keys(
-  (JSON.parse(readFileSync(path.join(READER, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } }).model
-    .vocab,
+  (JSON.parse(readFileSync(path.join(READER, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } })
+    .model.vocab,
 ).filter((word) => /^[a-z]+$/.test(word));
 
 let model: Model;
@@ -105,8 +105,7 @@ describe('positions told by words', () => {
       for (const [slot, place] of places.entries()) {
         const { data: values, columns } = alone.activations(HOOK, place);
         expect(written.length).toBe(places.length * columns);
-        for (const [i, value] of values.entries())
-          expect(written[slot * columns + i]).toBeCloseTo(value, 4);
+        for (const [i, value] of values.entries()) expect(written[slot * columns + i]).toBeCloseTo(value, 4);
       }
     }
   });
@@ -132,7 +131,12 @@ describe('positions told by words', () => {
         ],
       },
     ]);
-    await captureToFolder(model, { data, hooks: HOOK, positions: [`span:${one}`, 'prompt', 'response'], out });
+    await captureToFolder(model, {
+      data,
+      hooks: HOOK,
+      positions: [`span:${one}`, 'prompt', 'response'],
+      out,
+    });
     expect(atOf(out)).toEqual([[2, 2, 4]]);
   });
 
