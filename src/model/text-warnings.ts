@@ -1,9 +1,9 @@
 /** @file model: what is legal in texts and probably not meant, counted as they are tokenized; runs nothing. */
 import type { Model } from './open-model.ts';
-import type { FedText } from './tokenize.ts';
 import type { TokenizedText } from './tokenizer.ts';
 
-type Fed = readonly Pick<FedText, 'text' | 'parts'>[];
+/** Texts as the tokenizer was given them; those with parts are chats. */
+type Fed = readonly { readonly text: string; readonly parts?: readonly unknown[] }[];
 
 /** Takes texts in any number of pieces, so that a file of any length can be counted without being held. */
 export class TextWarnings {

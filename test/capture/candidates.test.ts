@@ -172,7 +172,6 @@ describe('a model that reads ahead', () => {
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringContaining('reads ahead'),
     });
-    await model.close();
     // Alike in all but their last token, they are scored by one pass: the rows alone tell.
     const alike: Candidates = {
       tokens: [
@@ -185,6 +184,7 @@ describe('a model that reads ahead', () => {
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringContaining('reads ahead'),
     });
+    await model.close();
     const mlp = await openModel(exportPath('no-residual-mlp'));
     expect(await codeOf(scoreCandidates(mlp, request))).toBe('MODEL_UNSUPPORTED');
     await mlp.close();

@@ -192,7 +192,7 @@ describe('mesascope capture --positions', () => {
     ]);
     expect((await capture(`span:${four}@last,-1`)).stdout).toContain('all activations');
     const other = await capture(`span:${four},-1`);
-    expect([other.exitCode, other.stderr]).toEqual([1, expect.stringContaining('BAD_SETTING')]);
+    expect([other.exitCode, other.stderr]).toEqual([2, expect.stringContaining('BAD_SETTING')]);
   });
 
   it.each([
