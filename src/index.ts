@@ -84,7 +84,7 @@ export { type Plan, planExperiment } from './pipeline/plan-experiment.ts';
 export { type Prepared, prepareExperiment } from './pipeline/prepare-experiment.ts';
 export { loadProbe, saveProbe } from './pipeline/probe-files.ts';
 export { runExperiment } from './pipeline/run-experiment.ts';
-export { scoreAnswer } from './pipeline/score-answers.ts';
+export { type AnswerScores, scoreAnswer } from './pipeline/score-answers.ts';
 export { fitContrastPairs } from './probe/contrast-pairs.ts';
 export { fitContrastSearch } from './probe/contrast-search.ts';
 export { fitEnsemble, scoreEnsemble } from './probe/ensemble.ts';

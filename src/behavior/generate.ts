@@ -111,7 +111,18 @@ export async function generate(
   );
 }
 
-/** Prompt and answer as rows of tokens: what `runForward` takes, to read any hook over both in one pass. Steering is not part of it. */
+/** What is legal in decoding and probably not expected, in sentences. Throws what `openDecoding` throws. */
+export function decodingWarnings(model: Model, setup: DecodingSetup): string[] {
+  if (!model.mixesRows || !openDecoding(model, setup).cached) return [];
+  return [
+    `${model.name} quantises its activations by the values of all positions that it is fed: with caches these are those of each new token alone, so that logits and hidden values, and with them now and then a token, differ from those of the whole row run at once, which \`--no-caches\` does`,
+  ];
+}
+
+/**
+ * Prompt and answer as rows of tokens: what `runForward` takes, to read any hook over both in one pass. Steering is not part of it. A
+ * model that quantises its activations as it runs (`Model.mixesRows`) holds other values there than as it wrote.
+ */
 export function promptsWithAnswers(generations: readonly Generation[]): ModelInput[] {
   return generations.map(({ prompt, answer }) => ({ kind: 'tokens', tokens: [...prompt, ...answer] }));
 }
@@ -128,10 +139,14 @@ type Answer = {
 };
 
 function promptTokens(model: Model, prompts: readonly ModelInput[]): (readonly number[])[] {
-  const texts = prompts.flatMap((prompt) =>
-    prompt.kind === 'text' || prompt.kind === 'messages' ? [prompt] : [],
+  const texts = prompts.flatMap((prompt, row) =>
+    prompt.kind === 'text' || prompt.kind === 'messages' ? [{ prompt, row }] : [],
   );
-  const fromText = tokenizedInputs(model, texts, { nameOf: (row) => `prompt ${row}` }).inputs.values();
+  const fromText = tokenizedInputs(
+    model,
+    texts.map(({ prompt }) => prompt),
+    { nameOf: (text) => `prompt ${texts[text]!.row}` },
+  ).inputs.values();
   return prompts.map((prompt, row) => {
     if (prompt.kind === 'tokens') return prompt.tokens;
     if (prompt.kind !== 'tensors') return fromText.next().value!.tokens;

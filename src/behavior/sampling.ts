@@ -4,8 +4,8 @@ import type { Random } from '../core/random.ts';
 
 /**
  * `greedy`: the largest logit, the lowest id on a tie. `sampled`: a draw from the softmax of the logits divided by `temperature`
- * (above 0), among the `topK` largest (at least 1; all by default), and of these among the fewest whose probabilities reach `topP`
- * (above 0, at most 1; all by default). The order is that of transformers: temperature, top-k, top-p.
+ * (above 0), among the `topK` largest (at least 1; all by default) and those equal to the last of them, and of these among the fewest whose
+ * probabilities reach `topP` (above 0, at most 1; all by default). The order is that of transformers: temperature, top-k, top-p.
  */
 export type Sampling =
   | { readonly kind: 'greedy' }
@@ -68,7 +68,9 @@ export function keptTokens(
   const { temperature, topK = logits.length, topP = 1 } = sampling;
   const order = Int32Array.from(logits.keys()).filter((i) => logits[i]! > Number.NEGATIVE_INFINITY);
   order.sort((a, b) => logits[b]! - logits[a]! || a - b);
-  const tokens = order.subarray(0, topK);
+  // What is below the k-th is left out, so that ties with it stay in: coarse logits (16 bits, int8) have many.
+  const least = logits[order[Math.min(topK, order.length) - 1]!]!;
+  const tokens = order.filter((i) => logits[i]! >= least);
   const largest = logits[tokens[0]!]!;
   const weights = Float64Array.from(tokens, (i) => Math.exp((logits[i]! - largest) / temperature));
   const all = weights.reduce((sum, weight) => sum + weight, 0);

@@ -2,7 +2,7 @@
 import { type Matrix, matrix } from '../core/matrix.ts';
 import type { Model } from '../model/open-model.ts';
 import type { HookPoint } from '../onnx/contract.ts';
-import { LINEAR_TOLERANCE } from './attribution-parts.ts';
+import { LINEAR_TOLERANCE, worseOf } from './attribution-parts.ts';
 import type { StreamPart } from './attribution-stream.ts';
 import { withPart } from './part-of-model.ts';
 import { type ShapeRow, vectorsThrough } from './part-vectors.ts';
@@ -70,8 +70,7 @@ export async function headVectors(
   for (let i = 0; i < vector.data.length; i++) {
     let sum = 0;
     for (const { vector: one } of vectors) sum += one.data[i]!;
-    const apart = Math.abs(sum - vector.data[i]!);
-    if (!(apart <= worst)) worst = apart;
+    worst = worseOf(worst, Math.abs(sum - vector.data[i]!));
     largest = Math.max(largest, Math.abs(vector.data[i]!));
   }
   if (!(worst <= LINEAR_TOLERANCE * largest)) {

@@ -78,9 +78,9 @@ function centredRow(row: ArrayLike<number>, centred: boolean): Float64Array {
   return values.map((value) => value - mean);
 }
 
-/** The larger one; NaN is larger than everything. */
-function worseOf(a: number, b: number): number {
-  return b <= a ? a : b;
+/** The larger one; NaN is larger than everything, so that an error which is NaN at one place stays NaN to the end. */
+export function worseOf(a: number, b: number): number {
+  return Number.isNaN(a) || b <= a ? a : b;
 }
 
 /**

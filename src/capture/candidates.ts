@@ -16,20 +16,32 @@ export type Candidates = {
 export type CandidateGroup = {
   /** What is fed behind the row. */
   readonly extension: readonly number[];
-  readonly members: readonly { readonly column: number; readonly tokens: readonly number[] }[];
+  readonly members: readonly CandidateMember[];
+};
+
+export type CandidateMember = {
+  readonly column: number;
+  readonly tokens: readonly number[];
+  /** True where whatever begins with this candidate begins with another one too, whose probability holds this one's. */
+  readonly within: boolean;
 };
 
 /** In the order of the first candidate of each. */
 export function candidateGroups({ tokens: all }: Candidates): CandidateGroup[] {
-  const groups = new Map<
-    string,
-    { extension: readonly number[]; members: { column: number; tokens: readonly number[] }[] }
-  >();
+  const groups = new Map<string, { extension: readonly number[]; members: CandidateMember[] }>();
+  const firstOf = new Map<string, number>();
+  for (const [column, tokens] of all.entries()) {
+    const key = tokens.join(' ');
+    if (!firstOf.has(key)) firstOf.set(key, column);
+  }
   for (const [column, tokens] of all.entries()) {
     const extension = tokens.slice(0, -1);
     const key = extension.join(' ');
     const group = groups.get(key) ?? { extension, members: [] };
-    group.members.push({ column, tokens });
+    const within =
+      firstOf.get(tokens.join(' ')) !== column ||
+      extension.some((_, last) => firstOf.has(tokens.slice(0, last + 1).join(' ')));
+    group.members.push({ column, tokens, within });
     groups.set(key, group);
   }
   return [...groups.values()];
@@ -81,8 +93,8 @@ export function extendedInputs(
  * nats, by the softmax over the whole output. `logits` is [batch, vectors, columns], of which the first `extension.length + 1` vectors
  * are those at the row's last position and after it; batch row i goes to row `rows[i]`.
  *
- * Adds to `mass` the probabilities of the candidates. Gives back each row's log normaliser at its last position, which in a causal
- * model does not depend on the extension. Throws `CHOICE_RANGE`, `MODEL_UNSUPPORTED` when it is not of a float type.
+ * Adds to `mass` the probability that what comes next begins with one of the candidates, 0 to 1 over all groups. Gives back each row's log
+ * normaliser at its last position, which in a causal model does not depend on the extension. Throws `CHOICE_RANGE`, `MODEL_UNSUPPORTED` when it is not of a float type.
  */
 export function addCandidateScores(
   logits: TensorValue,
@@ -117,11 +129,11 @@ export function addCandidateScores(
     const starts = Array.from({ length }, (_, j) => (i * vectors + j) * columns);
     const normalisers = starts.map((start) => logNormaliser(data, start, columns));
     first[i] = normalisers[0]!;
-    for (const { column, tokens } of group.members) {
+    for (const { column, tokens, within } of group.members) {
       let sum = 0;
       for (const [j, token] of tokens.entries()) sum += data[starts[j]! + token]! - normalisers[j]!;
       into.data[row * into.columns + column] = score === 'sum' ? sum : sum / length;
-      if (mass !== undefined) mass[row]! += Math.exp(sum);
+      if (mass !== undefined && !within) mass[row]! += Math.exp(sum);
     }
   }
   return first;

@@ -58,7 +58,8 @@ export type Decoding = {
 /**
  * Prepares a decoder for writing token by token. Rows that a graph's fixed batch size would have to be filled up for are run anew at
  * each step. Steering changes a value in the pass that computes its position: with caches, the keys and values of a steered position
- * stay steered, which is what running the whole row anew with the same steering gives.
+ * stay steered, which is what running the whole row anew with the same steering gives. But a model that quantises its activations by all
+ * that it is fed (`Model.mixesRows`) gives other numbers, and now and then another token, in each of the two ways.
  *
  * Throws `MODEL_UNSUPPORTED` (no logits per position over the vocabulary), `INPUT_INVALID`, `INPUT_UNKNOWN`, `HOOK_UNKNOWN`,
  * `HOOK_UNAVAILABLE`, `BAD_SETTING` (steering).

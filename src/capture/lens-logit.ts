@@ -8,6 +8,7 @@ import { encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import type { OptimizationLevel, TensorValue } from '../model/runtime.ts';
 import type { HookPoint } from '../onnx/contract.ts';
+import { worseOf } from './attribution-parts.ts';
 import { mustHavePositions, positionFeed, positionIn } from './capture-sites.ts';
 import { choiceOutput, copyChoices } from './choice-logits.ts';
 import { type PartRun, withPart } from './part-of-model.ts';
@@ -160,15 +161,15 @@ async function readStreams(work: {
   return { state: 'measured', streams: read, logits: own, largestDifference: difference };
 }
 
-/** Largest difference of two matrices of one shape, and the largest value. */
+/** Largest difference of two matrices of one shape, and the largest finite value. */
 function compared(a: Matrix, b: Matrix): { readonly difference: number; readonly largest: number } {
   let difference = 0;
   let largest = 0;
   for (let i = 0; i < a.data.length; i++) {
-    const apart = Math.abs(a.data[i]! - b.data[i]!);
-    // NaN must not pass as small.
-    if (!(apart <= difference)) difference = apart;
-    largest = Math.max(largest, Math.abs(b.data[i]!));
+    const [x, y] = [a.data[i]!, b.data[i]!];
+    // A choice that the model rules out is -Infinity in both: no difference, and nothing to measure others by.
+    difference = worseOf(difference, x === y ? 0 : Math.abs(x - y));
+    if (Number.isFinite(y)) largest = Math.max(largest, Math.abs(y));
   }
   return { difference, largest };
 }

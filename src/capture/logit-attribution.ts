@@ -16,6 +16,7 @@ import {
   shareOf,
   streamDirections,
   sumError,
+  worseOf,
 } from './attribution-parts.ts';
 import { type StreamPart, streamParts, vectorOf } from './attribution-stream.ts';
 import { choiceOutput } from './choice-logits.ts';
@@ -214,8 +215,7 @@ function sumOfPartsError(parts: readonly Matrix[], whole: Matrix): number {
   for (let i = 0; i < whole.data.length; i++) {
     let sum = 0;
     for (const { data } of parts) sum += data[i]!;
-    const apart = Math.abs(sum - whole.data[i]!);
-    if (!(apart <= worst)) worst = apart;
+    worst = worseOf(worst, Math.abs(sum - whole.data[i]!));
     largest = Math.max(largest, Math.abs(whole.data[i]!));
   }
   return worst / Math.max(largest, Number.MIN_VALUE);

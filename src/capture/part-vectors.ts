@@ -11,6 +11,8 @@ export type ShapeRow = { readonly encoded: Encoded; readonly length: number };
 
 /** Rows times positions in one run. */
 const MAX_TOKENS = 4096;
+/** Numbers that one run gives, 64 MiB: all unit vectors through the unembedding of a large vocabulary are gigabytes. */
+const MAX_NUMBERS = 2 ** 24;
 
 /** One token where the graph takes rows of any length, so that a vocabulary is not computed at every position; else the first input. */
 export function shapeRow(
@@ -41,10 +43,11 @@ export async function vectorsThrough(
 ): Promise<Matrix> {
   const { vectors, axes, columns } = through;
   const width = vectors.columns;
-  const most = encoded.fixedBatch ?? Math.max(1, Math.floor(MAX_TOKENS / length));
+  // Not every graph says how wide its output is: the first vector, alone, shows it.
+  let most = encoded.fixedBatch ?? 1;
   let result: Matrix | undefined;
-  for (let from = 0; from < vectors.rows; from += most) {
-    const count = Math.min(most, vectors.rows - from);
+  for (let from = 0, count = 0; from < vectors.rows; from += count) {
+    count = Math.min(most, vectors.rows - from);
     const fed = encoded.fixedBatch ?? count;
     const data = new Float32Array(fed * length * width);
     for (let i = 0; i < count; i++) {
@@ -54,6 +57,9 @@ export async function vectorsThrough(
     const given = { type: 'float32', dims: [fed, length, ...axes], data } as const;
     const output = await run(encoded.feeds(new Int32Array(fed)), [given], positionFeed(fed, [length - 1]));
     const wide = output.dims.slice(1).reduce((product, size) => product * size, 1);
+    // What is picked at one position may have been computed at all of them.
+    const tokens = Math.min(MAX_TOKENS, MAX_NUMBERS / Math.max(1, wide));
+    most = encoded.fixedBatch ?? Math.max(1, Math.floor(tokens / length));
     const kept = columns ?? Array.from({ length: wide }, (_, j) => j);
     result ??= matrix(vectors.rows, kept.length);
     for (let i = 0; i < count; i++) {

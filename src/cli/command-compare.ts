@@ -4,10 +4,11 @@ import type { Interval } from '../evidence/resample-interval.ts';
 import { openModel } from '../model/open-model.ts';
 import { tokenizedData } from '../model/tokenize.ts';
 import { type Comparison, compareModels } from '../pipeline/compare-models.ts';
+import { rowsNote } from '../pipeline/goal-probes.ts';
 import { namingFiles } from '../pipeline/name-errors.ts';
 import { readDataSet } from '../store/data-set.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
-import { counted, numberText, shownPath, table } from './words.ts';
+import { counted, numberText, plainLine, shownPath, table } from './words.ts';
 
 export type CompareOptions = {
   readonly first: string;
@@ -102,6 +103,12 @@ function print(found: Comparison, [first, second]: [string, string], context: Co
     )}\n1 is ${first}, 2 is ${second}.`,
     context,
   );
+  const unread = found.probes.flatMap(({ ofFirst: { onFirst } }) =>
+    onFirst.state === 'undefined' ? [onFirst.reason] : [],
+  );
+  for (const reason of new Set(unread)) printLine(`undefined: ${plainLine(reason)}`, context);
+  const note = found.set === undefined ? undefined : rowsNote(found.set);
+  if (note !== undefined) printLine(note, context);
 }
 
 function share(interval: Interval): string {

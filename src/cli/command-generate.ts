@@ -1,17 +1,16 @@
 /** @file cli: `generate`: prompts in, what the model writes out, steered and read by saved probes if asked. */
 import path from 'node:path';
-import { type Generation, generate } from '../behavior/generate.ts';
+import { decodingWarnings, type Generation, generate } from '../behavior/generate.ts';
 import type { Sampling } from '../behavior/sampling.ts';
 import type { SteeredPositions } from '../capture/steering.ts';
 import type { ChatMessage, ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
-import type { Matrix } from '../core/matrix.ts';
 import { openLinalg } from '../linalg/linalg.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import { TextWarnings } from '../model/text-warnings.ts';
 import type { TextTokenizer } from '../model/tokenizer.ts';
-import { loadProbe } from '../pipeline/probe-files.ts';
-import { scoreAnswer } from '../pipeline/score-answers.ts';
+import { loadProbe, mustBeFittedOn } from '../pipeline/probe-files.ts';
+import { type AnswerScores, scoreAnswer } from '../pipeline/score-answers.ts';
 import type { SavedProbe } from '../probe/probe-file.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { readMessages } from './messages-file.ts';
@@ -38,20 +37,29 @@ export type GenerateOptions = {
   readonly dose?: number | undefined;
   readonly steerPositions?: SteeredPositions | undefined;
   readonly probe?: readonly string[] | undefined;
+  /** Take probes, to show or to steer by, that were fitted on another model. */
+  readonly otherModel?: boolean | undefined;
 };
 
-/** Throws what `openModel`, `generate` and `loadProbe` throw, and `BAD_SETTING` for options that do not go together. */
+/** Of what a probe of numbers reads, in the terminal: seconds of a time stamp are told apart. */
+const NUMBER_DIGITS = 10;
+
+/**
+ * Throws what `openModel`, `generate` and `loadProbe` throw, `PROBE_MISMATCH` for a probe of another model, and `BAD_SETTING` for options
+ * that do not go together.
+ */
 export async function generateCommand(options: GenerateOptions, context: CommandContext): Promise<ExitCode> {
   const { workingFolder, control } = context;
   const sampling = samplingOf(options);
-  const probes = await Promise.all(
-    (options.probe ?? []).map((file) => loadProbe(path.resolve(workingFolder, file))),
-  );
+  const files = (options.probe ?? []).map((file) => path.resolve(workingFolder, file));
+  const probes = await Promise.all(files.map(loadProbe));
   const chats = await Promise.all(
     (options.messages ?? []).map((file) => readMessages(path.resolve(workingFolder, file))),
   );
   const model = await openModel(options.model);
   try {
+    if (options.otherModel !== true)
+      for (const [i, saved] of probes.entries()) mustBeFittedOn(model, { file: files[i]!, saved });
     const prompts = promptsOf(options, chats);
     const texts = options.prompt ?? [];
     const tokenizer = texts.length + chats.length > 0 ? model.tokenizer() : tokenizerIfAny(model);
@@ -60,8 +68,9 @@ export async function generateCommand(options: GenerateOptions, context: Command
       const fed = texts.map((text) => ({ text }));
       seen.add(model.tokenizer().encode(texts), fed);
     }
-    const warnings = seen.sentences();
-    const steering = await readSteering(options, workingFolder);
+    const caches = options.caches === false ? 'never' : 'auto';
+    const warnings = [...seen.sentences(), ...decodingWarnings(model, { caches })];
+    const steering = await readSteering(options, { model, workingFolder });
     const written = await generate(
       model,
       {
@@ -70,7 +79,7 @@ export async function generateCommand(options: GenerateOptions, context: Command
         sampling,
         seed: options.seed ?? 0,
         stop: stopTokens(options.stop, tokenizer),
-        caches: options.caches === false ? 'never' : 'auto',
+        caches,
         steering,
         hooks: [...new Set(probes.map(({ origin }) => origin.hook))],
       },
@@ -143,13 +152,16 @@ function tokenizerIfAny(model: Model): TextTokenizer | undefined {
 }
 
 /** Per answer and probe, [new tokens, classes]. */
-async function allScores(written: readonly Generation[], probes: readonly SavedProbe[]): Promise<Matrix[][]> {
+async function allScores(
+  written: readonly Generation[],
+  probes: readonly SavedProbe[],
+): Promise<AnswerScores[][]> {
   if (probes.length === 0) return written.map(() => []);
   const linalg = await openLinalg({ threads: 1 });
   try {
-    const scores: Matrix[][] = [];
+    const scores: AnswerScores[][] = [];
     for (const one of written) {
-      const own: Matrix[] = [];
+      const own: AnswerScores[] = [];
       for (const saved of probes) own.push(await scoreAnswer(one, saved, { linalg }));
       scores.push(own);
     }
@@ -174,6 +186,7 @@ type ShownAnswer = {
   readonly probes: readonly {
     readonly hook: string;
     readonly position: number;
+    readonly kind: SavedProbe['probe']['kind'];
     readonly reads: string;
     readonly classes: readonly string[];
     /** One row per new token, one number per class. */
@@ -186,22 +199,25 @@ function answerOf(
   of: {
     readonly tokenizer: TextTokenizer | undefined;
     readonly probes: readonly SavedProbe[];
-    readonly scores: readonly Matrix[];
+    readonly scores: readonly AnswerScores[];
   },
 ): ShownAnswer {
-  const shown = (tokens: readonly number[]): ShownTokens => ({
+  const { tokenizer } = of;
+  const before = tokenizer?.decode(prompt) ?? null;
+  const shown = (tokens: readonly number[], text: string | null): ShownTokens => ({
     tokens,
-    pieces: of.tokenizer === undefined ? null : tokens.map((id) => of.tokenizer!.pieceOf(id)),
-    text: of.tokenizer === undefined ? null : of.tokenizer.decode(tokens),
+    pieces: tokenizer === undefined ? null : tokens.map((id) => tokenizer.pieceOf(id)),
+    text,
   });
   return {
-    prompt: shown(prompt),
-    answer: shown(answer),
+    prompt: shown(prompt, before),
+    answer: shown(answer, before === null ? null : textBehind(before, { prompt, answer }, tokenizer!)),
     ended,
     logProbabilities: Array.from(logProbabilities),
     probes: of.probes.map(({ probe, origin: { hook, position, reads } }, p) => ({
       hook,
       position,
+      kind: probe.kind,
       reads,
       classes: probe.classNames,
       scores: answer.map((_, t) => {
@@ -210,6 +226,17 @@ function answerOf(
       }),
     })),
   };
+}
+
+/** What the answer adds to the prompt's text. Decoders leave out a blank at the very beginning, which is not that of an answer. */
+function textBehind(
+  before: string,
+  { prompt, answer }: Pick<Generation, 'prompt' | 'answer'>,
+  tokenizer: TextTokenizer,
+): string {
+  const whole = tokenizer.decode([...prompt, ...answer]);
+  // A character whose bytes are parted between the two is none of the prompt's text.
+  return whole.startsWith(before) ? whole.slice(before.length) : tokenizer.decode(answer);
 }
 
 function printAnswer(
@@ -231,7 +258,9 @@ function printAnswer(
     String(id),
     ...(answer.pieces === null ? [] : [answer.pieces[t]!]),
     numberText(logProbabilities[t]!),
-    ...probes.flatMap(({ scores }) => scores[t]!.map((score) => numberText(score))),
+    ...probes.flatMap(({ kind, scores }) =>
+      scores[t]!.map((score) => numberText(score, kind === 'regression' ? NUMBER_DIGITS : undefined)),
+    ),
   ]);
   printLine(table(['ID', ...(answer.pieces === null ? [] : ['TOKEN']), 'LOG P', ...heads], rows), context);
 }

@@ -4,12 +4,13 @@ import type { Interval } from '../evidence/resample-interval.ts';
 import { openModel } from '../model/open-model.ts';
 import { tokenizedData } from '../model/tokenize.ts';
 import { fitProbe } from '../pipeline/fit-probe.ts';
+import { rowsNote } from '../pipeline/goal-probes.ts';
 import { namingFiles } from '../pipeline/name-errors.ts';
 import { saveProbe } from '../pipeline/probe-files.ts';
 import { packageVersion } from '../pipeline/provenance.ts';
 import { readDataSet } from '../store/data-set.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
-import { shownPath } from './words.ts';
+import { plainLine, shownPath } from './words.ts';
 
 export type ProbeOptions = {
   readonly model: string;
@@ -47,7 +48,7 @@ async function probe(options: ProbeOptions, context: CommandContext): Promise<Ex
     );
     const file = path.resolve(workingFolder, options.out);
     await saveProbe(file, fitted.saved);
-    const { accuracy, irrelevant, chance, rows } = fitted;
+    const { accuracy, irrelevant, chance, set, rows } = fitted;
     const out = shownPath(file, workingFolder);
     if (context.json) {
       const classes = fitted.saved.probe.classNames;
@@ -61,6 +62,7 @@ async function probe(options: ProbeOptions, context: CommandContext): Promise<Ex
           accuracy,
           chance,
           irrelevant,
+          set,
           rows,
         },
         context,
@@ -70,8 +72,12 @@ async function probe(options: ProbeOptions, context: CommandContext): Promise<Ex
     printLine(`${out}: ${fitted.goal} at ${hook}, position ${fitted.position}`, context);
     printLine(`  reads right     ${share(accuracy)} of ${rows.test} held-out rows`, context);
     printLine(`  by chance       ${chance.toFixed(3)}, the commonest value`, context);
-    if (irrelevant !== undefined)
-      printLine(`  the irrelevant  ${share(irrelevant)}, read in the same way`, context);
+    if (irrelevant !== undefined) {
+      const how = irrelevant.state === 'measured' ? ', read in the same way' : '';
+      printLine(`  the irrelevant  ${share(irrelevant)}${how}`, context);
+    }
+    const note = rowsNote(set);
+    if (note !== undefined) printLine(`  ${note}`, context);
     // The commonest mistake with a probe is to take its accuracy for an answer.
     printLine('  What can be read need not be used: `mesascope audit` asks that.', context);
     return 0;
@@ -81,7 +87,7 @@ async function probe(options: ProbeOptions, context: CommandContext): Promise<Ex
 }
 
 function share(interval: Interval): string {
-  if (interval.state !== 'measured') return `undefined (${interval.reason})`;
+  if (interval.state !== 'measured') return `undefined (${plainLine(interval.reason)})`;
   const { estimate, low, high } = interval;
   return `${estimate.toFixed(3)} (95 % over groups: ${low.toFixed(2)} to ${high.toFixed(2)})`;
 }

@@ -235,6 +235,7 @@ export function addModelCommands(add: Declare, launch: Launch): void {
       'a saved probe whose scores are shown at each token (may be repeated)',
       collected,
     )
+    .option('--other-model', 'take probes that were fitted on another model')
     .action((model: string, options: Json & Omit<GenerateOptions, 'model'>) =>
       launch(options, async (context) => {
         const { generateCommand } = await import('./command-generate.ts');

@@ -1,9 +1,11 @@
 /** @file cli: `--steer` and its companions: vectors from files, which are not trusted, as what a generation is steered by. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { SteeredPositions, Steering } from '../capture/steering.ts';
 import { MesascopeError } from '../core/errors.ts';
-import { loadProbe } from '../pipeline/probe-files.ts';
+import type { Model } from '../model/open-model.ts';
+import { loadProbe, mustBeFittedOn } from '../pipeline/probe-files.ts';
 import { probeDirection } from '../probe/probe-direction.ts';
 
 export type SteeringOptions = {
@@ -11,6 +13,8 @@ export type SteeringOptions = {
   readonly towards?: string | undefined;
   readonly dose?: number | undefined;
   readonly steerPositions?: SteeredPositions | undefined;
+  /** Take probes of another model of the same width. */
+  readonly otherModel?: boolean | undefined;
 };
 
 /** More numbers than any residual stream is wide. */
@@ -18,22 +22,37 @@ const MOST_BYTES = 1 << 24;
 
 /**
  * Each `HOOK=FILE.json` (a list of numbers) or `PROBE.safetensors` (its direction, a unit vector, at the hook that it was fitted at; or
- * at another one, `HOOK=PROBE.safetensors`). Throws `BAD_SETTING`, `PROBE_FILE_INVALID`.
+ * at another one, `HOOK=PROBE.safetensors`); a file whose name holds `=` is taken as one when it is there. Throws `BAD_SETTING`,
+ * `PROBE_FILE_INVALID`, `PROBE_MISMATCH` for a probe of another model without `otherModel`.
  */
-export async function readSteering(options: SteeringOptions, workingFolder: string): Promise<Steering[]> {
+export async function readSteering(
+  options: SteeringOptions,
+  { model, workingFolder }: { readonly model: Model; readonly workingFolder: string },
+): Promise<Steering[]> {
   const { steer = [], towards, dose = 1, steerPositions: positions = 'all' } = options;
   if (
     steer.length === 0 &&
     (towards !== undefined || options.dose !== undefined || options.steerPositions !== undefined)
   )
     throw new MesascopeError('BAD_SETTING', '--towards, --dose and --steer-positions need --steer');
+  const given = steer.map((text) => {
+    const at = existsSync(path.resolve(workingFolder, text)) ? -1 : text.indexOf('=');
+    const file = path.resolve(workingFolder, text.slice(at + 1));
+    return { text, file, named: at < 0 ? undefined : text.slice(0, at), isVector: file.endsWith('.json') };
+  });
+  if (towards !== undefined && given.every(({ isVector }) => isVector)) {
+    throw new MesascopeError(
+      'BAD_SETTING',
+      `--towards ${towards} names a class of a saved probe, and every --steer is a vector of its own`,
+      { remedy: 'Leave --towards out, or steer by a probe: --steer PROBE.safetensors.' },
+    );
+  }
   return Promise.all(
-    steer.map(async (text): Promise<Steering> => {
-      const at = text.indexOf('=');
-      const file = path.resolve(workingFolder, text.slice(at + 1));
-      const named = at < 0 ? undefined : text.slice(0, at);
-      if (!file.endsWith('.json')) {
-        const { probe, origin } = await loadProbe(file);
+    given.map(async ({ text, file, named, isVector }): Promise<Steering> => {
+      if (!isVector) {
+        const saved = await loadProbe(file);
+        if (options.otherModel !== true) mustBeFittedOn(model, { file, saved });
+        const { probe, origin } = saved;
         return { hook: named ?? origin.hook, vector: probeDirection(probe, towards), dose, positions };
       }
       if (named === undefined) {

@@ -10,6 +10,7 @@ import { batchByLength } from '../model/batches.ts';
 import { encode } from '../model/encode.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import { readStructure } from '../model/read-structure.ts';
+import { streamOf } from '../model/sequences.ts';
 import { attachScores } from '../onnx/attach-scores.ts';
 import type { ModelIndex } from '../onnx/contract.ts';
 import { indexModel } from '../onnx/index-model.ts';
@@ -211,19 +212,23 @@ function checkRows(
 ): CheckRows {
   const encoded = encode(model, (inputs ?? madeInputs(model)).slice(0, MOST_INPUTS), mapping);
   const all = batchByLength(encoded, { maxRows: MOST_INPUTS, maxTokens: Number.MAX_SAFE_INTEGER }).batches;
-  const picked = monitors.flatMap(({ request: { positions } }) =>
-    typeof positions === 'number' ? [positions] : [],
+  // An encoder and its decoder have positions of their own.
+  const picked = monitors.flatMap(({ request: { positions }, output: { hook } }) =>
+    typeof positions === 'number' ? [{ position: positions, stream: streamOf(hook) }] : [],
   );
-  const batches = all.filter((batch) => {
-    const length = encoded.positionsIn('main')[batch[0]!]!;
-    return picked.every((position) => position < length && position >= -length);
-  });
+  const batches = all.filter((batch) =>
+    picked.every(({ position, stream }) => {
+      const length = encoded.positionsIn(stream)[batch[0]!]!;
+      return position < length && position >= -length;
+    }),
+  );
   if (batches.length === 0) {
+    const positions = picked.map(({ position }) => position);
     throw new MesascopeError(
       'POSITION_RANGE',
-      `no input of the check has the position ${picked.join(', ')}`,
+      `no input of the check has the position ${positions.join(', ')}`,
       {
-        facts: { positions: picked },
+        facts: { positions },
         remedy: 'Give a data file whose rows have it: `--data`.',
       },
     );

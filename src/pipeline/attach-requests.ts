@@ -6,6 +6,7 @@ import type { Model } from '../model/open-model.ts';
 import type { ScoreRequest } from '../onnx/attach-scores.ts';
 import { hookNamed } from '../onnx/hooks-names.ts';
 import { encodeProbe, type SavedProbe } from '../probe/probe-file.ts';
+import { mustBeFittedOn } from './probe-files.ts';
 
 /** `all`: a score at each position of a row. `readout`: only at the position that the probe was fitted at. */
 export type MonitorPositions = 'all' | 'readout';
@@ -65,7 +66,7 @@ export function planMonitor(
       remedy: 'Give the probe another name: NAME=FILE, of letters, digits, points, hyphens and underscores.',
     });
   }
-  mustBeFittedOn(model, probe, options.otherModel);
+  if (!options.otherModel) mustBeFittedOn(model, probe);
   const site = siteOf(model, origin.hook);
   const hook = hookNamed(model.hooks, origin.hook);
   const vectorAxes = hook.axes.length - (site.positions ? 2 : 1);
@@ -112,18 +113,4 @@ export function planMonitor(
       description: JSON.stringify(output),
     },
   };
-}
-
-function mustBeFittedOn(model: Model, { file, saved }: NamedProbe, otherModel: boolean): void {
-  const fitted = saved.origin.modelSha256;
-  if (otherModel || fitted === model.sha256) return;
-  throw new MesascopeError(
-    'PROBE_MISMATCH',
-    `the probe was fitted on a model of sha256 ${fitted.slice(0, 12)}..., ${model.name} has ${model.sha256.slice(0, 12)}...`,
-    {
-      location: { file },
-      facts: { fitted, model: model.sha256 },
-      remedy: 'Give the model that the probe was fitted on, or `--other-model` where this one is meant.',
-    },
-  );
 }

@@ -13,7 +13,15 @@ import type { Model } from '../model/open-model.ts';
 import { streamOf } from '../model/sequences.ts';
 import type { HookPoint } from '../onnx/contract.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
-import { fitGoalProbe, type GoalTask, goalsOf, goalTask, readGoal } from './goal-probes.ts';
+import {
+  fitGoalProbe,
+  type GoalTask,
+  goalsOf,
+  goalTask,
+  type ProbeRows,
+  readGoal,
+  whyUnfitted,
+} from './goal-probes.ts';
 
 export type CompareRequest = {
   /** Inputs and goals; without, random inputs that the first model accepts, and no probes. */
@@ -38,7 +46,7 @@ export type HookDifference = {
   readonly largest: number;
 };
 
-/** Shares of test rows read right; the probe of each model on both models' activations. */
+/** Shares of test rows read right; the probe of each model on both models' activations. All of state `undefined` where the goal does not vary. */
 export type CrossReading = {
   readonly goal: GoalRole;
   readonly hook: string;
@@ -55,6 +63,8 @@ export type Comparison = {
   /** Hooks of the pattern that one of the two does not offer, with its reason. */
   readonly missing: readonly { readonly hook: string; readonly model: string; readonly reason: string }[];
   readonly probes: readonly CrossReading[];
+  /** Which rows of the data the probes were fitted and read on; undefined without probes. */
+  readonly set: ProbeRows | undefined;
   readonly testRows: number;
 };
 
@@ -77,17 +87,20 @@ export async function compareModels(
   const inputs = dataSet?.examples.map(({ input }) => input) ?? randomInputs(first, seed);
   const positions = request.positions ?? [dataSet?.readout ?? -1];
   const { hooks, missing } = common(first, second, request.hooks);
+  // Before either model runs: data that cannot be split cost no forward pass.
+  const task =
+    dataSet === undefined || Object.keys(dataSet.goals).length === 0 ? undefined : goalTask(dataSet, seed);
   const run = (model: Model): Promise<(hook: string, position: number) => Matrix> =>
     captured(model, { inputs, dataSet, hooks, positions }, control);
   const [a, b] = [await run(first), await run(second)];
   const differences = hooks.map((hook) => differenceAt(hook, positions, a, b));
-  const task = dataSet === undefined ? undefined : goalTask(dataSet, seed);
   return {
     rows: inputs.length,
     positions,
     hooks: differences,
     missing,
     probes: task === undefined ? [] : await crossReadings(task, { hooks, position: positions[0]!, a, b }),
+    set: task?.set,
     testRows: task?.split.test.rows.length ?? 0,
   };
 }
@@ -226,12 +239,17 @@ async function crossReadings(
       const [x, y] = [of.a, of.b].map((read) => takeRows(read(hook, of.position), task.examples));
       for (const goal of goalsOf(task)) {
         const context = { task, linalg };
+        const what = { goal, hook, position: of.position, classes: task.labels[goal]!.classes };
+        const reason = whyUnfitted(task, goal);
+        if (reason !== undefined) {
+          const unread = { state: 'undefined', reason } as const;
+          const both = { onFirst: unread, onSecond: unread };
+          found.push({ ...what, ofFirst: both, ofSecond: both });
+          continue;
+        }
         const [p, q] = [await fitGoalProbe(x!, goal, context), await fitGoalProbe(y!, goal, context)];
         found.push({
-          goal,
-          hook,
-          position: of.position,
-          classes: task.labels[goal]!.classes,
+          ...what,
           ofFirst: {
             onFirst: await readGoal(p, x!, goal, context),
             onSecond: await readGoal(p, y!, goal, context),

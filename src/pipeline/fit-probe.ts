@@ -3,12 +3,22 @@ import { runForward } from '../capture/run-forward.ts';
 import type { DataSet, GoalRole } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import type { Sha256 } from '../core/hash.ts';
+import type { Matrix } from '../core/matrix.ts';
 import type { RunControl } from '../core/progress.ts';
 import type { Interval } from '../evidence/resample-interval.ts';
-import { openLinalg } from '../linalg/linalg.ts';
+import { type Linalg, openLinalg } from '../linalg/linalg.ts';
 import type { Model } from '../model/open-model.ts';
 import type { SavedProbe } from '../probe/probe-file.ts';
-import { fitGoalProbe, goalsOf, goalTask, readGoal } from './goal-probes.ts';
+import {
+  fitGoalProbe,
+  type GoalTask,
+  goalsOf,
+  goalTask,
+  mustBeFitted,
+  type ProbeRows,
+  readGoal,
+  whyUnfitted,
+} from './goal-probes.ts';
 
 export type FitRequest = {
   readonly dataSet: DataSet;
@@ -31,14 +41,19 @@ export type FittedProbe = {
   readonly accuracy: Interval;
   /** Share of test rows that have the commonest value of the fit rows: what reading nothing would give. */
   readonly chance: number;
-  /** The same for the irrelevant variable, read in the same way; undefined where the data have none, or where it is the goal. */
+  /**
+   * The same for the irrelevant variable, read in the same way (of state `undefined` where it does not vary); undefined where the data
+   * have none, or where it is the goal.
+   */
   readonly irrelevant: Interval | undefined;
+  /** Which rows of the data were used, and how many on each side. */
+  readonly set: ProbeRows;
   readonly rows: { readonly fit: number; readonly select: number; readonly test: number };
 };
 
 /**
  * Fits a ridge probe on half of the groups, at the penalty that reads a fifth of them best, and reads the rest. Rows in which the goals
- * come apart are used where there are any.
+ * come apart are used where these have three groups; else all but the held-out ones (`set` says which).
  *
  * Throws `BAD_SETTING` (no such goal), `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`, `POSITION_RANGE`, `SPLIT_TOO_FEW_GROUPS`, `LABELS_ONE_CLASS`,
  * and what running throws.
@@ -52,6 +67,7 @@ export async function fitProbe(
   const task = goalTask(dataSet, seed);
   const [goal] = goalsOf(task, [request.goal]);
   if (goal === undefined) throw new MesascopeError('BAD_SETTING', 'no goal is named');
+  mustBeFitted(task, goal);
   const captured = await runForward(
     model,
     {
@@ -69,7 +85,6 @@ export async function fitProbe(
   try {
     const context = { task, linalg };
     const probe = await fitGoalProbe(x, goal, context);
-    const control = goal !== 'irrelevant' && task.labels.irrelevant !== undefined;
     const { fit, select, test } = task.split;
     return {
       goal,
@@ -88,14 +103,25 @@ export async function fitProbe(
       },
       accuracy: await readGoal(probe, x, goal, context),
       chance: commonest(task.labels[goal]!.values, fit.rows, test.rows),
-      irrelevant: control
-        ? await readGoal(await fitGoalProbe(x, 'irrelevant', context), x, 'irrelevant', context)
-        : undefined,
+      irrelevant: goal === 'irrelevant' ? undefined : await readIrrelevant(x, context),
+      set: task.set,
       rows: { fit: fit.rows.length, select: select.rows.length, test: test.rows.length },
     };
   } finally {
     await linalg.close();
   }
+}
+
+/** A variable that cannot be read is no reason to lose the probe that was asked for. */
+async function readIrrelevant(
+  x: Matrix,
+  context: { readonly task: GoalTask; readonly linalg: Linalg },
+): Promise<Interval | undefined> {
+  const { task } = context;
+  if (task.labels.irrelevant === undefined) return undefined;
+  const reason = whyUnfitted(task, 'irrelevant');
+  if (reason !== undefined) return { state: 'undefined', reason };
+  return readGoal(await fitGoalProbe(x, 'irrelevant', context), x, 'irrelevant', context);
 }
 
 /** Share of the test rows that have the commonest value among the fit rows. */

@@ -13,9 +13,22 @@ import { ridgeFitter } from '../probe/ridge.ts';
 import { splitByGroup } from '../store/group-split.ts';
 import { goalLabels } from './goal-labels.ts';
 
+/**
+ * Which rows a probe is fitted and read on: those in which the goals come apart, or, where these have fewer than three groups, all but the
+ * held-out ones. Where goals coincide, a probe of one is a probe of the other.
+ */
+export type ProbeRows = 'apart' | 'all but held-out';
+
+/** What readers should know of probes of such rows; undefined where the goals come apart. */
+export function rowsNote(set: ProbeRows): string | undefined {
+  if (set === 'apart') return undefined;
+  return 'Fitted on all but held-out rows, since fewer than three groups are of the set `apart`: where goals coincide, a probe of one is a probe of the other.';
+}
+
 /** What is read, from which examples, and on which side each stands; rows count within `examples`. */
 export type GoalTask = {
-  /** Places in the data set: the come-apart rows where there are enough groups of them, else all. */
+  readonly set: ProbeRows;
+  /** Places in the data set. */
   readonly examples: Int32Array;
   readonly labels: Readonly<Partial<Record<GoalRole, ClassLabels>>>;
   /** Group number of each row. */
@@ -31,19 +44,22 @@ const FEWEST_GROUPS = 3;
 
 /**
  * The goals of a data set as something to read. Where goals coincide a probe of one is a probe of the other, so the rows in which they come
- * apart are used if there are any. Throws `SPLIT_TOO_FEW_GROUPS`.
+ * apart are used where these have three groups. Nothing is fitted on held-out rows. Throws `SPLIT_TOO_FEW_GROUPS`.
  */
 export function goalTask(dataSet: DataSet, seed: number): GoalTask {
-  const apart = dataSet.examples.flatMap(({ set }, row) => (set === 'apart' ? [row] : []));
+  const rowsOf = (wanted: (set: string) => boolean): number[] =>
+    dataSet.examples.flatMap(({ set }, row) => (wanted(set) ? [row] : []));
   const groupsOf = (rows: readonly number[]): string[] => rows.map((row) => dataSet.examples[row]!.group);
+  const apart = rowsOf((set) => set === 'apart');
   const enough = new Set(groupsOf(apart)).size >= FEWEST_GROUPS;
-  const rows = enough ? apart : dataSet.examples.map((_, row) => row);
+  const rows = enough ? apart : rowsOf((set) => set !== 'held-out');
   const names = groupsOf(rows);
   const split = splitByGroup({ groups: names, seed });
   const examples = rows.map((row) => dataSet.examples[row]!);
   const { labels } = goalLabels({ ...dataSet, examples }, { coding: undefined, fit: split.fit.rows });
   const numbers = new Map([...new Set(names)].map((name, i) => [name, i]));
   return {
+    set: enough ? 'apart' : 'all but held-out',
     examples: Int32Array.from(rows),
     labels,
     groups: Int32Array.from(names, (name) => numbers.get(name)!),
@@ -63,6 +79,24 @@ export function goalsOf(task: GoalTask, wanted?: readonly string[]): GoalRole[] 
     });
   }
   return there.filter((role) => wanted === undefined || wanted.includes(role));
+}
+
+/** Why no probe of a goal can be fitted: the fit rows show no two values of it. Undefined where they do. */
+export function whyUnfitted(task: GoalTask, goal: GoalRole): string | undefined {
+  const { names, values } = task.labels[goal]!;
+  const { rows } = task.split.fit;
+  const seen = new Set(Array.from(rows, (row) => values[row]!).filter((value) => value >= 0));
+  if (seen.size > 1) return undefined;
+  const [only] = seen;
+  return only === undefined
+    ? `none of the ${rows.length} rows to fit on gives a value of \`${goal}\``
+    : `\`${goal}\` has the one value ${JSON.stringify(names[only])} in the ${rows.length} rows to fit on`;
+}
+
+/** Throws `LABELS_ONE_CLASS`, naming the goal. */
+export function mustBeFitted(task: GoalTask, goal: GoalRole): void {
+  const reason = whyUnfitted(task, goal);
+  if (reason !== undefined) throw new MesascopeError('LABELS_ONE_CLASS', reason, { facts: { goal } });
 }
 
 /**

@@ -1,7 +1,8 @@
-/** @file pipeline: probes on disk: written whole or not at all, read with every byte checked. */
+/** @file pipeline: probes on disk: written whole or not at all, read with every byte checked, held against the model that they are used on. */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { MesascopeError } from '../core/errors.ts';
+import type { Model } from '../model/open-model.ts';
 import { decodeProbe, encodeProbe, type SavedProbe } from '../probe/probe-file.ts';
 
 /**
@@ -32,6 +33,24 @@ export async function saveProbe(file: string, saved: SavedProbe): Promise<void> 
       { location: { file }, cause },
     );
   }
+}
+
+/** Throws `PROBE_MISMATCH` for a probe of another model: what it reads there is in no place that this one need have. */
+export function mustBeFittedOn(
+  model: Pick<Model, 'name' | 'sha256'>,
+  { file, saved }: { readonly file: string; readonly saved: SavedProbe },
+): void {
+  const fitted = saved.origin.modelSha256;
+  if (fitted === model.sha256) return;
+  throw new MesascopeError(
+    'PROBE_MISMATCH',
+    `the probe was fitted on a model of sha256 ${fitted.slice(0, 12)}..., ${model.name} has ${model.sha256.slice(0, 12)}...`,
+    {
+      location: { file },
+      facts: { fitted, model: model.sha256 },
+      remedy: 'Give the model that the probe was fitted on, or `--other-model` where this one is meant.',
+    },
+  );
 }
 
 /** Throws `PROBE_FILE_INVALID`, also where there is no such file. */

@@ -29,6 +29,7 @@ import {
   lensSample,
 } from '../evidence/lens-readings.ts';
 import { choiceColumns } from '../model/choice-tokens.ts';
+import { encode } from '../model/encode.ts';
 import type { MappedModel } from './mapped-model.ts';
 import type { ResolvedSettings } from './resolve-settings.ts';
 import { rolesOfPlaces } from './token-picture.ts';
@@ -151,10 +152,9 @@ async function attention(
 ): Promise<LensAttention> {
   const { inputs, mapping, readout } = request;
   const { mapped, control } = looks;
-  const longest = inputs.reduce(
-    (most, input) => Math.max(most, input.kind === 'tokens' ? input.tokens.length : 0),
-    1,
-  );
+  // Positions of the model: an image has patches, and an array of ids as many as a row of tokens.
+  const lengths = encode(mapped.model, inputs, mapping).positionsIn('main');
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 1);
   if (longest > MOST_POSITIONS) {
     return {
       state: 'undefined',

@@ -1,12 +1,20 @@
 /** @file test: what a model writes is what transformers writes with it, with caches and without, alone and among others, steered or not. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Generation, generate, promptsWithAnswers } from '../../src/behavior/generate.ts';
+import {
+  decodingWarnings,
+  type Generation,
+  generate,
+  promptsWithAnswers,
+} from '../../src/behavior/generate.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
 import type { SteeredPositions } from '../../src/capture/steering.ts';
 import type { ModelInput } from '../../src/core/data-set.ts';
 import { type Matrix, takeRows } from '../../src/core/matrix.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
+import { GRAPH, MODEL, NODE } from '../../src/onnx/fields.ts';
+import { MessageWriter } from '../../src/onnx/wire-write.ts';
 import { CACHED, cachedPath, codeOf, exportPath } from '../capture/small-models.ts';
 import { readSafetensors, type StoredTensor } from '../store/read-safetensors.ts';
 
@@ -241,5 +249,26 @@ describe('a graph without caches', () => {
     const code = await codeOf(generate(model, { prompts: [tokens(1, 2)], maxNewTokens: 2 }));
     expect(code).toBe(name === 'bert' ? 'MODEL_UNSUPPORTED' : 'INPUT_INVALID');
     await model.close();
+  });
+});
+
+describe('a decoder that quantises its activations as it runs', () => {
+  it('says that caches change its numbers, and without them nothing', async () => {
+    // Protobuf merges what is appended: the same graph with one more node.
+    const node = new MessageWriter().string(NODE.input, 'logits');
+    for (const output of ['quantised', 'scale', 'zero']) node.string(NODE.output, output);
+    node.string(NODE.opType, 'DynamicQuantizeLinear');
+    const more = new MessageWriter().message(MODEL.graph, new MessageWriter().message(GRAPH.node, node));
+    const bytes = Buffer.concat([readFileSync(cachedPath('llama-cached')), more.finish()]);
+    const model = await openModel({ bytes, name: 'model_int8.onnx' });
+    expect(model.mixesRows).toBe(true);
+    expect(decodingWarnings(model, {})).toEqual([
+      expect.stringMatching(/^model_int8\.onnx quantises .* `--no-caches`/),
+    ]);
+    expect(decodingWarnings(model, { caches: 'never' })).toEqual([]);
+    await model.close();
+    const plain = await openModel(cachedPath('llama-cached'));
+    expect(decodingWarnings(plain, {})).toEqual([]);
+    await plain.close();
   });
 });

@@ -67,7 +67,12 @@ describe('a sampled token', () => {
   });
 
   it('is one that top-k 1, a tiny top-p and greed agree on; its log probability is that of the logits as they are', () => {
-    const logits = fc.array(fc.float({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 30 });
+    // Equal ones are not told apart by top-k.
+    const logits = fc.uniqueArray(fc.float({ min: -8, max: 8, noNaN: true }), {
+      minLength: 1,
+      maxLength: 30,
+      comparator: 'SameValueZero',
+    });
     fc.assert(
       fc.property(logits, fc.integer(), (values, seed) => {
         const vector = Float32Array.from(values);
@@ -84,6 +89,15 @@ describe('a sampled token', () => {
         }
       }),
     );
+  });
+
+  it('may be any of those that tie for the last place among the k, as in transformers', () => {
+    const kept = (logits: readonly number[], topK: number): number[] =>
+      Array.from(keptTokens(Float32Array.from(logits), { kind: 'sampled', temperature: 1, topK }).tokens);
+    expect(kept([1, 1, 0], 1)).toEqual([0, 1]);
+    expect(kept([0, 3, 1, 2, 1, 1], 3)).toEqual([1, 3, 2, 4, 5]);
+    expect(kept([0, 3, 1, 2, 1, 1], 2)).toEqual([1, 3]);
+    expect(kept([5, Number.NEGATIVE_INFINITY, 5], 9)).toEqual([0, 2]);
   });
 
   it('is never one that is ruled out, and there must be one that is not', () => {

@@ -1,6 +1,6 @@
 /** @file test: candidates of several tokens get the probabilities of their tokens one after the other, under edits as well. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Candidates } from '../../src/capture/candidates.ts';
+import { type Candidates, candidateGroups } from '../../src/capture/candidates.ts';
 import { openInterventions } from '../../src/capture/interventions.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
 import { scoreCandidates } from '../../src/capture/score-candidates.ts';
@@ -95,7 +95,9 @@ describe.each(['gpt2-cached', 'gpt-neox', 'decoder-by-hand'])('candidates on %s'
         );
         for (const [k, score] of expected.entries())
           expect(seen.choiceLogits.data[i * TOKENS.length + k]).toBeCloseTo(score, 4);
-        const mass = expected.reduce((sum, score) => sum + Math.exp(score), 0);
+        // Whatever begins with [4, 9], [4, 9, 1] or [4, 9, 2] begins with [4].
+        const apart = [4, 17, 30].map((first) => TOKENS.findIndex(([token]) => token === first));
+        const mass = apart.reduce((sum, k) => sum + Math.exp(expected[k]!), 0);
         expect(seen.choiceMass[i]).toBeCloseTo(mass, 5);
       }
     }
@@ -155,6 +157,19 @@ describe.each(['gpt2-cached', 'gpt-neox', 'decoder-by-hand'])('candidates on %s'
     expect(
       await codeOf(openInterventions(model, { mapping: {}, edits, readout: -1, choices: [], candidates })),
     ).toBe('BAD_SETTING');
+  });
+});
+
+describe('a candidate', () => {
+  it('is within another one that it begins with, or that it equals', () => {
+    const tokens = [[4, 9], [4], [4, 9, 1], [49], [9, 4], [4, 9], [9, 4, 4]];
+    const within = candidateGroups({ tokens, score: 'sum' })
+      .flatMap(({ members }) => members)
+      .sort((a, b) => a.column - b.column)
+      .map((member) => member.within);
+    expect(within).toEqual([true, false, true, false, false, true, true]);
+    const twice = candidateGroups({ tokens: [[7], [7]], score: 'sum' }).flatMap(({ members }) => members);
+    expect(twice.map((member) => member.within)).toEqual([false, true]);
   });
 });
 

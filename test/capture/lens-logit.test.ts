@@ -110,6 +110,36 @@ describe('the lens at the last block', () => {
   });
 });
 
+describe('a choice that the model rules out', () => {
+  it.each([[[0, 3, 7]], [[3, 0, 7]], [[3, 7, 0]]])(
+    'is -Infinity in the lens as in the model, wherever it stands among the choices: %j',
+    async (choices) => {
+      const spec = residualSpec();
+      const mask = {
+        name: 'mask',
+        dims: [VOCABULARY],
+        type: 'float32' as const,
+        data: Float32Array.from({ length: VOCABULARY }, (_, i) => (i === 0 ? Number.NEGATIVE_INFINITY : 0)),
+      };
+      const nodes = [
+        ...spec.nodes.slice(0, -1),
+        { opType: 'MatMul', inputs: ['r2', 'unembed'], outputs: ['free'] },
+        { opType: 'Add', inputs: ['free', 'mask'], outputs: ['logits'] },
+      ];
+      const bytes = buildModel({ ...spec, nodes, initializers: [...spec.initializers!, mask] });
+      const model = await openModel({ bytes, name: 'ruled-out.onnx' });
+      const inputs = randomRows({ count: 3, seed: 4, vocabulary: VOCABULARY });
+      const lens = measured(await logitLens(model, { inputs, mapping: {}, readout: -1, choices }));
+      expect(lens.largestDifference).toBeLessThan(1e-5);
+      for (const { logits } of [...lens.streams, lens]) {
+        for (const [at, logit] of logits.data.entries())
+          expect(Number.isFinite(logit)).toBe(choices[at % 3] !== 0);
+      }
+      await model.close();
+    },
+  );
+});
+
 describe('the lens at an earlier block', () => {
   it('is the product of the stream with the unembedding, where there is no norm', async () => {
     const spec = residualSpec();

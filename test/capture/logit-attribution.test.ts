@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normFrom, rowScales, shareOf, streamDirections } from '../../src/capture/attribution-parts.ts';
+import {
+  normFrom,
+  rowScales,
+  shareOf,
+  streamDirections,
+  sumError,
+} from '../../src/capture/attribution-parts.ts';
 import { attributeLogits, type LogitAttribution } from '../../src/capture/logit-attribution.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
 import { type Matrix, matrix } from '../../src/core/matrix.ts';
@@ -303,6 +309,20 @@ describe('a norm held at its scale', () => {
       points.data.map(() => Number.NaN),
     );
     expect(normFrom(new Float32Array(width).fill(Number.NaN), points, broken)).toBeUndefined();
+  });
+
+  it('is no good where one number is NaN, be it the first', () => {
+    const norm = { centred: true, gain: Float64Array.from(gain), bias: Float64Array.from(bias) };
+    const x = draw(3, 1);
+    const y = normed(x, true);
+    expect(rowScales(norm, x, y).error).toBeLessThan(1e-3);
+    x.data[0] = Number.NaN;
+    expect(rowScales(norm, x, y).error).toBeNaN();
+    const logits = matrix(2, 2, Float32Array.of(1, 2, 3, 5));
+    const share = matrix(2, 2, Float32Array.of(1, 2, 3, 5));
+    expect(sumError([share], logits)).toBe(0);
+    share.data[0] = Number.NaN;
+    expect(sumError([share], logits)).toBeNaN();
   });
 
   it('gives shares that add up however a stream is cut into parts', () => {

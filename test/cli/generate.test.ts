@@ -1,10 +1,11 @@
 /** @file cli: `generate` on small decoders: the tokens that transformers writes, steered by files, read by saved probes. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { promptsWithAnswers } from '../../src/behavior/generate.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
+import { main } from '../../src/cli/main.ts';
 import { matrix } from '../../src/core/matrix.ts';
 import { openLinalg } from '../../src/linalg/linalg.ts';
 import { openModel } from '../../src/model/open-model.ts';
@@ -12,7 +13,7 @@ import { saveProbe } from '../../src/pipeline/probe-files.ts';
 import { type LinearProbe, scoreProbe } from '../../src/probe/linear-probe.ts';
 import { cachedPath } from '../capture/small-models.ts';
 import { readSafetensors } from '../store/read-safetensors.ts';
-import { mesascope, ROOT } from './captured-terminal.ts';
+import { capturedTerminal, mesascope, ROOT } from './captured-terminal.ts';
 
 const HOOK = 'blocks.0.resid_post';
 let folder: string;
@@ -45,10 +46,19 @@ beforeAll(async () => {
   copyFileSync(cachedPath('llama-cached'), path.join(folder, 'model.onnx'));
   steer = recorded.get('steer')!.data as Float32Array;
   writeFileSync(path.join(folder, 'steer.json'), JSON.stringify(Array.from(steer)));
-  const origin = { reads: 'side', modelSha256: '', dataSha256: '', splitSeed: '1', version: '0' };
-  const at = (position: number) => ({ probe: probeOf(steer), origin: { ...origin, hook: HOOK, position } });
-  await saveProbe(path.join(folder, 'side.safetensors'), at(-1));
-  await saveProbe(path.join(folder, 'before.safetensors'), at(-2));
+  const model = await openModel(path.join(folder, 'model.onnx'));
+  const { sha256: modelSha256 } = model;
+  await model.close();
+  const origin = { reads: 'side', dataSha256: '', splitSeed: '1', version: '0' };
+  const save = (name: string, position: number, sha256: string = modelSha256): Promise<void> =>
+    saveProbe(path.join(folder, `${name}.safetensors`), {
+      probe: probeOf(steer),
+      origin: { ...origin, modelSha256: sha256, hook: HOOK, position },
+    });
+  await save('side', -1);
+  await save('before', -2);
+  await save('other', -1, 'f'.repeat(64));
+  await save('towards=left/side', -1);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -74,6 +84,15 @@ async function generate(args: readonly string[]): Promise<Shown> {
   const result = await mesascope(['generate', 'model.onnx', '--json', ...args], { cwd: folder });
   expect([result.exitCode, result.stderr.includes('error')]).toEqual([0, false]);
   return JSON.parse(result.stdout) as Shown;
+}
+/** The program inside this process, on the model of the folder. */
+async function run(
+  ...args: readonly string[]
+): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  const terminal = capturedTerminal();
+  const model = path.join(folder, 'model.onnx');
+  const exitCode = await main(['generate', model, '--json', '--max-new', '3', ...args], terminal);
+  return { exitCode, stdout: terminal.stdout(), stderr: terminal.stderr() };
 }
 const prompts = [0, 1, 2].flatMap((row) => ['--tokens', ints(`row${row}.input`).join(',')]);
 
@@ -184,7 +203,8 @@ describe('generate', () => {
     const { answers, warnings } = await run('a lovely garden');
     expect(warnings).toEqual([]);
     expect(answers[0]!.prompt.pieces).toEqual(['[BOS]', 'a', 'lovely', 'garden', '[ASK]']);
-    expect(answers[0]!.answer.text).toBe('positive positive');
+    expect(answers[0]!.prompt.text).toBe('[BOS] a lovely garden [ASK]');
+    expect(answers[0]!.answer.text).toBe(' positive positive');
     const doubled = await run('[BOS] a lovely garden');
     expect(doubled.warnings).toEqual([expect.stringContaining('[BOS]')]);
     expect(doubled.answers[0]!.prompt.pieces!.slice(0, 2)).toEqual(['[BOS]', '[BOS]']);
@@ -229,6 +249,65 @@ describe('generate', () => {
   ])('refuses %s with exit code and code', async (_, args, exitCode, code) => {
     const result = await mesascope(['generate', 'model.onnx', ...args], { cwd: folder });
     expect([result.exitCode, result.stderr]).toEqual([exitCode, expect.stringContaining(`error ${code}: `)]);
+  });
+
+  it('refuses a probe of another model, to be shown or to steer by, unless it is meant', async () => {
+    const other = path.join(folder, 'other.safetensors');
+    for (const use of [
+      ['--probe', other],
+      ['--steer', other, '--towards', 'left'],
+      ['--steer', `blocks.1.resid_post=${other}`, '--towards', 'left'],
+    ]) {
+      const refused = await run('--tokens', '7,3', ...use);
+      expect([refused.exitCode, refused.stdout]).toEqual([3, '']);
+      expect(refused.stderr).toContain('error PROBE_MISMATCH: the probe was fitted on a model of sha256 fff');
+      expect(refused.stderr).toContain('--other-model');
+      expect((await run('--tokens', '7,3', ...use, '--other-model')).exitCode).toBe(0);
+    }
+  });
+
+  it('takes a file whose name holds `=` as a file, and a class only where there is a probe', async () => {
+    const named = path.join(folder, 'towards=left', 'side.safetensors');
+    const plain = path.join(folder, 'side.safetensors');
+    const [first, second] = [
+      await run('--tokens', '7,3', '--steer', named, '--towards', 'left'),
+      await run('--tokens', '7,3', '--steer', plain, '--towards', 'left'),
+    ];
+    expect([first.exitCode, first.stdout]).toEqual([0, second.stdout]);
+    const vector = `${HOOK}=${path.join(folder, 'steer.json')}`;
+    const idle = await run('--tokens', '7,3', '--steer', vector, '--towards', 'left');
+    expect([idle.exitCode, idle.stderr]).toEqual([
+      2,
+      expect.stringContaining('error BAD_SETTING: --towards left'),
+    ]);
+    const both = await run('--tokens', '7,3', '--steer', vector, '--steer', plain, '--towards', 'left');
+    expect(both.exitCode).toBe(0);
+  });
+
+  it('gives the answer as it stands behind the prompt, blank included, and names a chat by its place', async () => {
+    const spoken = path.join(folder, 'spoken');
+    mkdirSync(spoken);
+    copyFileSync(cachedPath('llama-cached'), path.join(spoken, 'model.onnx'));
+    const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
+    const vocab = Object.fromEntries(Array.from({ length: 60 }, (_, id) => [`▁w${id}`, id]));
+    const tokenizer = {
+      model: { type: 'WordLevel', vocab, unk_token: '▁w0' },
+      pre_tokenizer: metaspace,
+      decoder: metaspace,
+    };
+    writeFileSync(path.join(spoken, 'tokenizer.json'), JSON.stringify(tokenizer));
+    writeFileSync(path.join(spoken, 'chat_template.jinja'), "{{ raise_exception('not today') }}");
+    writeFileSync(path.join(spoken, 'chat.json'), JSON.stringify([{ role: 'user', content: 'w3' }]));
+    const model = path.join(spoken, 'model.onnx');
+    const terminal = capturedTerminal();
+    expect(await main(['generate', model, '--json', '--tokens', '19,4', '--max-new', '2'], terminal)).toBe(0);
+    const [one] = (JSON.parse(terminal.stdout()) as Shown).answers;
+    expect(one!.prompt.text).toBe('w19 w4');
+    expect(one!.answer.text).toBe(one!.answer.tokens.map((id) => ` w${id}`).join(''));
+    const refused = capturedTerminal();
+    const chat = ['--messages', path.join(spoken, 'chat.json')];
+    await main(['generate', model, '--tokens', '19', '--tokens', '4', ...chat], refused);
+    expect(refused.stderr()).toContain('CHAT_REFUSED: prompt 2:');
   });
 
   it('refuses vectors that are no lists of numbers', async () => {

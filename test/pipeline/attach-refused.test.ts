@@ -1,7 +1,9 @@
 /** @file pipeline test: probes that do not fit a model are refused by name, and nothing is written. */
 import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import type { ModelInput } from '../../src/core/data-set.ts';
 import { type AttachRequest, attachProbes } from '../../src/pipeline/attach-probes.ts';
 import type { SavedProbe } from '../../src/probe/probe-file.ts';
 import { codeOf, exportPath } from '../capture/small-models.ts';
@@ -84,5 +86,35 @@ describe('a probe that does not fit', () => {
     });
     expect(outputs[0]!.fittedModelSha256).toBe('f'.repeat(64));
     expect(outputs[0]!.modelSha256).not.toBe(outputs[0]!.fittedModelSha256);
+  });
+});
+
+describe('a probe of an encoder', () => {
+  const model = fileURLToPath(new URL('../fixtures/exports/t5.current.onnx', import.meta.url));
+  const attach = async (name: string, position: number, rest: Partial<AttachRequest>): Promise<unknown> => {
+    const file = await randomProbe(folder, name, {
+      hook: 'encoder.blocks.0.resid_post',
+      width: 32,
+      position,
+      model,
+    });
+    return attachProbes({
+      model,
+      probes: [{ name: 'goal', file }],
+      out: at(`${name}.onnx`),
+      positions: 'readout',
+      ...rest,
+    });
+  };
+
+  it('has the positions of the encoder, be the decoder shorter or longer', async () => {
+    // Of the inputs that are made up, decoders have four tokens at most.
+    expect(await codeOf(attach('shorter', -5, {}))).toBe('resolved');
+    const ids = (count: number): { dims: number[]; data: number[] } => ({
+      dims: [count],
+      data: new Array<number>(count).fill(5),
+    });
+    const longer: ModelInput = { kind: 'tensors', tensors: { input_ids: ids(2), decoder_input_ids: ids(4) } };
+    expect(await codeOf(attach('longer', -3, { inputs: [longer] }))).toBe('POSITION_RANGE');
   });
 });

@@ -3,10 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gridEnvironment } from '../../models/grid/environment.ts';
 import { twinOf } from '../../src/capture/twin-of.ts';
-import type { DataSet } from '../../src/core/data-set.ts';
+import type { DataSet, Example } from '../../src/core/data-set.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
 import { type Comparison, compareModels } from '../../src/pipeline/compare-models.ts';
 import { fitProbe } from '../../src/pipeline/fit-probe.ts';
+import { goalTask, rowsNote } from '../../src/pipeline/goal-probes.ts';
 import { dataSetSha256 } from '../../src/store/data-set.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -98,6 +99,77 @@ describe('two files of one model', () => {
   });
 });
 
+describe('what has no bearing on what was asked for', () => {
+  const onto = (change: (example: Example) => Partial<Example>): DataSet => ({
+    ...data,
+    examples: data.examples.map((example) => ({ ...example, ...change(example) })),
+  });
+  const still = (): DataSet => onto(({ goals }) => ({ goals: { ...goals, irrelevant: { cell: 3 } } }));
+  const request = { hook: 'blocks.1.resid_post', version: '0' };
+
+  it('costs no probe: an irrelevant variable of one value is undefined, with the reason', async () => {
+    const dataSet = still();
+    const dataSha256 = dataSetSha256(dataSet);
+    const { accuracy, irrelevant } = await fitProbe(grid, { ...request, dataSha256, dataSet, goal: 'proxy' });
+    expect(accuracy.state).toBe('measured');
+    const reason = expect.stringMatching(/^`irrelevant` has the one value "3" in the \d+ rows to fit on$/);
+    expect(irrelevant).toEqual({ state: 'undefined', reason });
+    // Asked for by name it is an error, which names it.
+    await expect(
+      fitProbe(grid, { ...request, dataSha256, dataSet, goal: 'irrelevant' }),
+    ).rejects.toMatchObject({ code: 'LABELS_ONE_CLASS', message: reason });
+    const { hooks, probes, set } = await compareModels(grid, grid, { dataSet, hooks: request.hook });
+    expect([hooks.length, set]).toEqual([1, 'apart']);
+    expect(
+      probes.map(({ goal, ofFirst, ofSecond }) => [goal, ofFirst.onFirst.state, ofSecond.onFirst]),
+    ).toEqual([
+      ['intended', 'measured', expect.objectContaining({ state: 'measured' })],
+      ['proxy', 'measured', expect.objectContaining({ state: 'measured' })],
+      ['irrelevant', 'undefined', { state: 'undefined', reason }],
+    ]);
+  });
+
+  it('costs no comparison: data without goals need no groups to be split by', async () => {
+    const dataSet = { ...onto(() => ({ group: 'one' })), goals: {} };
+    const { hooks, probes, set } = await compareModels(grid, grid, { dataSet, hooks: request.hook });
+    expect([hooks.length, probes, set]).toEqual([1, [], undefined]);
+    const withGoals = compareModels(grid, grid, { dataSet: onto(() => ({ group: 'one' })) });
+    await expect(withGoals).rejects.toMatchObject({ code: 'SPLIT_TOO_FEW_GROUPS' });
+  });
+});
+
+describe('rows to fit on', () => {
+  const named = (sets: readonly (readonly [set: string, group: string])[]): DataSet => ({
+    ...data,
+    examples: sets.map(([set, group], i) => ({ ...data.examples[i]!, set, group })),
+  });
+
+  it('are those in which the goals come apart, where these have three groups', () => {
+    const sets = [
+      ['train', 'a'],
+      ['apart', 'b'],
+      ['held-out', 'c'],
+      ['apart', 'd'],
+      ['apart', 'e'],
+    ] as const;
+    const { set, examples } = goalTask(named(sets), 0);
+    expect([set, [...examples], rowsNote(set)]).toEqual(['apart', [1, 3, 4], undefined]);
+  });
+
+  it('are else all but those that nothing is fitted on, and say so', () => {
+    const sets = [
+      ['train', 'a'],
+      ['apart', 'b'],
+      ['held-out', 'c'],
+      ['own', 'd'],
+      ['apart', 'b'],
+    ] as const;
+    const { set, examples } = goalTask(named(sets), 0);
+    expect([set, [...examples]]).toEqual(['all but held-out', [0, 1, 3, 4]]);
+    expect(rowsNote(set)).toContain('a probe of one is a probe of the other');
+  });
+});
+
 describe('a fitted probe', () => {
   it('reads what the model holds, beside chance and the irrelevant variable, and knows where it came from', async () => {
     const fitted = await fitProbe(grid, {
@@ -107,7 +179,8 @@ describe('a fitted probe', () => {
       hook: 'blocks.1.resid_post',
       version: '0.0.0',
     });
-    const { accuracy, irrelevant, chance, rows, saved } = fitted;
+    const { accuracy, irrelevant, chance, rows, saved, set } = fitted;
+    expect(set).toBe('apart');
     expect(rows.fit + rows.select + rows.test).toBe(
       data.examples.filter(({ set }) => set === 'apart').length,
     );

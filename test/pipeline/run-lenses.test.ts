@@ -300,6 +300,18 @@ describe('what a graph or the data do not allow', () => {
     const { lenses: long } = await look(model, repeated(513), { lensRows: 2 });
     expect([long!.streams.state, long!.shares.state]).toEqual(['measured', 'measured']);
     expect(long!.attention).toEqual({ state: 'undefined', reason: expect.stringContaining('513 positions') });
+    // The same rows as arrays of ids: what counts is the positions that the model has.
+    const arrays = repeated(513).examples.map((example) => ({
+      ...example,
+      input: {
+        kind: 'tensors' as const,
+        tensors: {
+          input_ids: { dims: [513], data: example.input.kind === 'tokens' ? example.input.tokens : [] },
+        },
+      },
+    }));
+    const tensors = { ...repeated(513), inputKind: 'tensors', inputs: {}, examples: arrays } as const;
+    expect((await look(model, tensors, { lensRows: 2 })).lenses!.attention).toEqual(long!.attention);
     const { lenses } = await look(model, repeated(400));
     const { rows, ofRows, heads, example, readout } = measured(lenses!.attention);
     expect([rows < ofRows, ofRows, heads.length, readout]).toEqual([true, 40, 8, 399]);
