@@ -29,11 +29,13 @@ import {
 import { BatchJournal } from './batch-journal.ts';
 import { type FolderLock, LOCK_FILE, lockFolder } from './folder-lock.ts';
 import {
+  allEnded,
   createFiles,
   hasAllFiles,
   type PlacedLayout,
   PlacedShards,
   placedFiles,
+  renewHeaders,
   type StoredType,
 } from './placed-shards.ts';
 import { DEFAULT_SHARD_BYTES } from './shards.ts';
@@ -50,6 +52,8 @@ export type PlannedCapture = {
   readonly maxShardBytes?: number;
   /** Longest time in milliseconds between two flushes (default 10,000): what a power cut can cost. */
   readonly flushEveryMs?: number;
+  /** Names this run of the system, null where nothing does; by default what Linux calls it. */
+  readonly boot?: string | null;
 };
 
 const PLAN_FILE = 'capture.json';
@@ -131,7 +135,13 @@ export class CaptureFolder implements ActivationSink {
         },
       );
     }
-    if (begun !== undefined && this.#layouts(begun).every(hasAllFiles)) this.#start(begun);
+    if (begun !== undefined) {
+      const layouts = this.#layouts(begun);
+      if (layouts.every(hasAllFiles)) {
+        for (const layout of layouts) renewHeaders(layout);
+        this.#start(begun);
+      }
+    }
     return 'unfinished';
   }
 
@@ -167,11 +177,8 @@ export class CaptureFolder implements ActivationSink {
   ): Promise<void> {
     const journal = this.#journal;
     if (journal === undefined) throw new MesascopeError('INTERNAL', 'a capture was written before it began');
-    // All are waited for even when one fails: no write may be under way when the caller closes the files.
-    const written = await Promise.allSettled(
-      this.#shards.map((shards, i) => shards.write(rows, tensors[i]!.data)),
-    );
-    for (const one of written) if (one.status === 'rejected') throw one.reason;
+    // Also when one fails, all must have ended: no write may be under way when the caller closes the files.
+    await allEnded(this.#shards.map((shards, i) => shards.write(rows, tensors[i]!.data)));
     journal.markDone(journal.done + 1);
     if (performance.now() - this.#flushedAt > (this.#plan?.flushEveryMs ?? FLUSH_EVERY_MS))
       await this.#flush();
@@ -212,6 +219,7 @@ export class CaptureFolder implements ActivationSink {
 
   /** Lets other processes in. What was written stays for a later run; a capture that never began leaves nothing. */
   close(): void {
+    this.#keepDone();
     this.#closeFiles();
     rmSync(this.spoolPath, { force: true });
     this.#lock.release();
@@ -245,7 +253,8 @@ export class CaptureFolder implements ActivationSink {
 
   #start(begun: PlanFile): void {
     this.#begun = begun;
-    this.#journal = new BatchJournal(join(this.#place, JOURNAL_FILE), this.#planned().batches);
+    const { batches, boot } = this.#planned();
+    this.#journal = new BatchJournal(join(this.#place, JOURNAL_FILE), batches, boot);
     this.#shards = this.#layouts(begun).map((layout) => new PlacedShards(layout));
     this.#flushedAt = performance.now();
   }
@@ -253,13 +262,25 @@ export class CaptureFolder implements ActivationSink {
   async #flush(): Promise<void> {
     const done = this.batchesDone;
     try {
-      await Promise.all(this.#shards.map((shards) => shards.flush()));
+      await allEnded(this.#shards.map((shards) => shards.flush()));
     } catch (cause) {
       this.#journal?.markLost();
       throw cause;
     }
     await this.#journal?.markFlushed(done);
     this.#flushedAt = performance.now();
+  }
+
+  /** Flushes what a later process would otherwise not count. */
+  #keepDone(): void {
+    const journal = this.#journal;
+    if (journal?.losesDone !== true) return;
+    try {
+      for (const shards of this.#shards) shards.flushNow();
+      journal.markFlushedNow(journal.done);
+    } catch {
+      // What ended the capture is to be told, not that this costs it some batches.
+    }
   }
 
   #mustHaveRoom(begun: PlanFile): void {

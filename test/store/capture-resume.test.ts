@@ -1,12 +1,17 @@
 /** @file store: a capture that was stopped goes on from what is there, after a kill as after a power cut, to the same bytes. */
 import {
   appendFileSync,
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -14,7 +19,15 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BatchJournal, readJournal } from '../../src/store/batch-journal.ts';
 import { openCaptureFolder } from '../../src/store/capture-folder.ts';
 import { temporaryFolder } from './data-file.ts';
-import { BATCHES, filesOf, finishFrom, PLAN, runBatches, wholeCapture } from './synthetic-capture.ts';
+import {
+  BATCHES,
+  blocksOf,
+  filesOf,
+  finishFrom,
+  PLAN,
+  runBatches,
+  wholeCapture,
+} from './synthetic-capture.ts';
 
 let out: string;
 beforeEach(async () => {
@@ -81,6 +94,51 @@ describe('a capture that was stopped', () => {
     folder.close();
     expect(readdirSync(join(out, '..'))).toEqual(['acts']);
   });
+
+  it('has the headers that a power cut kept from the disk', async () => {
+    const whole = join(out, '..', 'whole');
+    await wholeCapture(whole);
+    const folder = openCaptureFolder(out);
+    folder.resume(PLAN);
+    await runBatches(folder, 2);
+    folder.close();
+    const content = join(`${out}.unfinished`, 'activations');
+    for (const name of readdirSync(content)) {
+      const file = openSync(join(content, name), 'r+');
+      writeSync(file, Buffer.alloc(1024), 0, 1024, 0);
+      closeSync(file);
+    }
+    await finishFrom(out, 2);
+    expect(filesOf(out)).toEqual(filesOf(whole));
+  });
+
+  it('by a full disk keeps its batches, and goes on when there is room', async () => {
+    const whole = join(out, '..', 'whole');
+    await wholeCapture(whole);
+    const folder = openCaptureFolder(out);
+    folder.resume(PLAN);
+    await runBatches(folder, 2);
+    // Of rows 10 to 19, which the third batch is the first to write.
+    const path = join(`${out}.unfinished`, 'activations', 'embed.00001.safetensors');
+    renameSync(path, `${path}.aside`);
+    symlinkSync('/dev/full', path);
+    const written = folder.write(BATCHES[2]!, blocksOf(BATCHES[2]!));
+    await expect(written).rejects.toMatchObject({ code: 'DISK_FULL', location: { file: path } });
+    folder.close();
+    renameSync(`${path}.aside`, path);
+    await finishFrom(out, 2);
+    expect(filesOf(out)).toEqual(filesOf(whole));
+  });
+
+  it('keeps what is done also where the system does not name its runs', async () => {
+    for (const batches of [0, 3]) {
+      const folder = openCaptureFolder(out);
+      folder.resume({ ...PLAN, boot: null });
+      expect(folder.batchesDone).toBe(batches);
+      await runBatches(folder, 3);
+      folder.close();
+    }
+  });
 });
 
 describe('the journal', () => {
@@ -96,7 +154,7 @@ describe('the journal', () => {
     expect(readJournal(journal(), 100, 'aaa')).toEqual({ done: 8, flushed: 5 });
     expect(readJournal(journal(), 100, 'bbb')).toEqual({ done: 5, flushed: 5 });
     // A system that does not say when it was started.
-    expect(readJournal(journal(), 100, undefined)).toEqual({ done: 5, flushed: 5 });
+    expect(readJournal(journal(), 100, null)).toEqual({ done: 5, flushed: 5 });
     const second = new BatchJournal(journal(), 100, 'bbb');
     expect(second.done).toBe(5);
     second.markDone(6);
@@ -115,6 +173,25 @@ describe('the journal', () => {
     one.markLost();
     one.close();
     expect(readJournal(journal(), 100, 'aaa').done).toBe(3);
+  });
+
+  it('says whether the next process would count less than there is', async () => {
+    const named = new BatchJournal(journal(), 100, 'aaa');
+    named.markDone(3);
+    expect(named.losesDone).toBe(false);
+    named.close();
+    const nameless = new BatchJournal(journal(), 100, null);
+    expect(nameless.done).toBe(0);
+    nameless.markDone(1);
+    expect(nameless.losesDone).toBe(true);
+    nameless.markFlushedNow(1);
+    expect(nameless.losesDone).toBe(false);
+    nameless.markDone(2);
+    // What could not be flushed is not to be called flushed by trying once more.
+    nameless.markLost();
+    expect([nameless.losesDone, nameless.done]).toEqual([false, 1]);
+    nameless.close();
+    expect(readJournal(journal(), 100, null)).toEqual({ done: 1, flushed: 1 });
   });
 
   it('flushes by the clock', async () => {
