@@ -2,6 +2,7 @@
 import {
   appendFileSync,
   closeSync,
+  cpSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -16,6 +17,7 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Sha256 } from '../../src/core/hash.ts';
 import { BatchJournal, readJournal } from '../../src/store/batch-journal.ts';
 import { openCaptureFolder } from '../../src/store/capture-folder.ts';
 import { temporaryFolder } from './data-file.ts';
@@ -85,14 +87,40 @@ describe('a capture that was stopped', () => {
   });
 
   it('between its name and the end is found finished, and what lay beside it goes', async () => {
-    await wholeCapture(out);
-    mkdirSync(`${out}.unfinished`);
-    for (const name of ['capture.json', 'journal', 'inputs'])
+    const beside = join(out, '..', 'beside');
+    const first = openCaptureFolder(out);
+    first.resume(PLAN);
+    await runBatches(first);
+    first.close();
+    cpSync(`${out}.unfinished`, beside, { recursive: true });
+    await finishFrom(out, BATCHES.length);
+    renameSync(beside, `${out}.unfinished`);
+    rmSync(join(`${out}.unfinished`, 'activations'), { recursive: true });
+    for (const name of ['inputs.12', 'lock.12.1', 'journal.12.tmp'])
       writeFileSync(join(`${out}.unfinished`, name), '');
     const folder = openCaptureFolder(out);
     expect(folder.resume(PLAN)).toBe('finished');
     folder.close();
     expect(readdirSync(join(out, '..'))).toEqual(['acts']);
+  });
+
+  it('and is of something else than the finished folder beside it is no business of that one', async () => {
+    await wholeCapture(out);
+    renameSync(out, `${out}.old`);
+    const other = { ...PLAN, key: 'd'.repeat(64) as Sha256 };
+    const begun = openCaptureFolder(out);
+    begun.resume(other);
+    await runBatches(begun, 3);
+    begun.close();
+    renameSync(`${out}.old`, out);
+    const finished = openCaptureFolder(out);
+    expect(finished.resume(PLAN)).toBe('finished');
+    finished.close();
+    rmSync(out, { recursive: true });
+    const again = openCaptureFolder(out);
+    again.resume(other);
+    expect(again.batchesDone).toBe(3);
+    again.close();
   });
 
   it('has the headers that a power cut kept from the disk', async () => {
