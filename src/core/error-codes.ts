@@ -228,7 +228,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
   RUN_LOCKED: entry(
     3,
     'Another process is writing to the same folder.',
-    'Wait for it or end it, or choose another folder. The lock of a process that died is taken over by itself.',
+    'Wait for it or end it, or choose another folder. The lock of a process that died is taken over by itself; one that another machine or container left is not: delete the file `lock` once nothing writes there.',
   ),
   DISK_FULL: entry(
     3,

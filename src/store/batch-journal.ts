@@ -1,5 +1,5 @@
 /** @file store: how many batches of a long capture are in place, so that a kill costs one batch and a power cut a few seconds. */
-import { closeSync, fdatasync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fdatasync, fdatasyncSync, openSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { replaceFile, writeAll, writing } from './write-fault.ts';
 
@@ -13,18 +13,25 @@ const flushFile = promisify(fdatasync);
  */
 export class BatchJournal {
   readonly #path: string;
+  readonly #boot: string | null;
   #file: number | undefined;
   #bytes = 0;
   #done: number;
+  #flushed: number;
 
-  /** Goes on with what is there. `batches` is the most that a line may say. Throws `DISK_FULL`, `NOT_WRITABLE`. */
-  constructor(path: string, batches: number, boot: string | undefined = bootId()) {
+  /**
+   * Goes on with what is there. `batches` is the most that a line may say; `boot` names this run of the system, null where it has no
+   * name. Throws `DISK_FULL`, `NOT_WRITABLE`.
+   */
+  constructor(path: string, batches: number, boot: string | null = bootId()) {
     this.#path = path;
+    this.#boot = boot;
     const found = readJournal(path, batches, boot);
     this.#done = found.done;
+    this.#flushed = found.flushed;
     const text = [
       `flushed ${found.flushed}`,
-      ...(boot === undefined ? [] : [`boot ${boot}`, `done ${found.done}`]),
+      ...(boot === null ? [] : [`boot ${boot}`, `done ${found.done}`]),
     ];
     const lines = `${text.join('\n')}\n`;
     replaceFile(path, lines);
@@ -37,6 +44,11 @@ export class BatchJournal {
     return this.#done;
   }
 
+  /** True while a process that came after this one would count fewer batches than are in place. */
+  get losesDone(): boolean {
+    return this.#boot === null && this.#done > this.#flushed;
+  }
+
   /** To be called when every byte of `batches` batches was written. */
   markDone(batches: number): void {
     this.#done = batches;
@@ -46,12 +58,21 @@ export class BatchJournal {
   /** To be called when every byte of `batches` batches was flushed. */
   async markFlushed(batches: number): Promise<void> {
     this.#append(`flushed ${batches}\n`);
+    this.#flushed = batches;
     if (this.#file !== undefined) await flushFile(this.#file);
+  }
+
+  /** `markFlushed` for a process that is about to end: it is done when this returns. */
+  markFlushedNow(batches: number): void {
+    this.#append(`flushed ${batches}\n`);
+    this.#flushed = batches;
+    if (this.#file !== undefined) fdatasyncSync(this.#file);
   }
 
   /** To be called when flushing failed: the system may have dropped what it had accepted. */
   markLost(): void {
     this.#append('lost\n');
+    this.#done = this.#flushed;
   }
 
   close(): void {
@@ -72,7 +93,7 @@ export class BatchJournal {
 export function readJournal(
   path: string,
   batches: number,
-  boot: string | undefined,
+  boot: string | null,
 ): { readonly done: number; readonly flushed: number } {
   let text: string;
   try {
@@ -100,12 +121,12 @@ export function readJournal(
   return { done: Math.max(done, flushed), flushed };
 }
 
-/** Tells one run of the system from the next; undefined where it does not say (then only what was flushed counts). */
-function bootId(): string | undefined {
+/** Tells one run of the system from the next; null where nothing does, as outside of Linux (then only what was flushed counts). */
+function bootId(): string | null {
   try {
     const id = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
+    return /^[0-9a-f-]{36}$/.test(id) ? id : null;
   } catch {
-    return undefined;
+    return null;
   }
 }

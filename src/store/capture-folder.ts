@@ -1,17 +1,6 @@
 /** @file store: the folder that a long capture writes: unfinished beside its final name until it is whole; resumable. */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
 import type { ActivationSink, StoredTensor } from '../core/activation-cache.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { MesascopeError } from '../core/errors.ts';
@@ -24,16 +13,32 @@ import {
   INDEX_FILE,
   type IndexedHook,
   keyOfIndex,
+  mustBeWhole,
   writeIndex,
 } from './activation-index.ts';
 import { BatchJournal } from './batch-journal.ts';
-import { type FolderLock, LOCK_FILE, lockFolder } from './folder-lock.ts';
 import {
+  CONTENT_FOLDER,
+  clearPlace,
+  isEmpty,
+  JOURNAL_FILE,
+  mustBeOwn,
+  mustTakeCapture,
+  notEmpty,
+  PLAN_FILE,
+  type PlanFile,
+  readPlan,
+  scratchPath,
+} from './capture-place.ts';
+import { type FolderLock, lockFolder } from './folder-lock.ts';
+import {
+  allEnded,
   createFiles,
   hasAllFiles,
   type PlacedLayout,
   PlacedShards,
   placedFiles,
+  renewHeaders,
   type StoredType,
 } from './placed-shards.ts';
 import { DEFAULT_SHARD_BYTES } from './shards.ts';
@@ -50,36 +55,30 @@ export type PlannedCapture = {
   readonly maxShardBytes?: number;
   /** Longest time in milliseconds between two flushes (default 10,000): what a power cut can cost. */
   readonly flushEveryMs?: number;
+  /** Names this run of the system, null where nothing does; by default what Linux calls it. */
+  readonly boot?: string | null;
 };
 
-const PLAN_FILE = 'capture.json';
-const JOURNAL_FILE = 'journal';
-const SPOOL_FILE = 'inputs';
-const CONTENT_FOLDER = 'activations';
 const FLUSH_EVERY_MS = 10_000;
-/** Drafts of this class's small files and of locks, whose process was killed before it could rename or remove them. */
-const LEFT_BY_KILLS = /^(?:capture\.json\.\d+\.tmp|journal\.\d+\.tmp|lock\..+)$/;
 /** An index takes about so many bytes per example beside its id, set and group. */
 const INDEX_BYTES_PER_ROW = 100;
 
-/** `capture.json` of an unfinished capture. */
-const planSchema = z.strictObject({
-  format: z.literal('mesascope-unfinished-capture/1'),
-  key: z.string(),
-  tensors: z.array(
-    z.strictObject({ name: z.string(), stem: z.string(), dims: z.array(z.int().min(1)).min(1) }),
-  ),
-});
-type PlanFile = z.infer<typeof planSchema>;
-
 /**
  * Claims the place of a capture that shall end as the folder `out`. Until it is whole it lies in `{out}.unfinished`. Throws
- * `BAD_SETTING` when `out` holds something that no capture wrote, `RUN_LOCKED`, `NOT_WRITABLE`, `DISK_FULL`.
+ * `BAD_SETTING` when either holds something that no capture wrote, or is a file, a link or the root of another disk; `RUN_LOCKED`,
+ * `NOT_WRITABLE`, `DISK_FULL`.
  */
 export function openCaptureFolder(out: string): CaptureFolder {
-  if (!isFree(out) && keyOfIndex(join(out, INDEX_FILE)) === undefined) throw notEmpty(out);
   const place = `${out}.unfinished`;
-  return new CaptureFolder(out, place, lockFolder(place));
+  mustTakeCapture(out);
+  const folder = new CaptureFolder(out, place, lockFolder(place));
+  try {
+    mustBeOwn(place);
+  } catch (cause) {
+    folder.close();
+    throw cause;
+  }
+  return folder;
 }
 
 /** Use: `resume`, then batches through `begin` and `write`, then `finish`; `close` in any case. */
@@ -99,9 +98,9 @@ export class CaptureFolder implements ActivationSink {
     this.#lock = lock;
   }
 
-  /** Path for a scratch file of this capture; `close` removes it. */
+  /** Path for a scratch file of this process; `close` removes it. */
   get spoolPath(): string {
-    return join(this.#place, SPOOL_FILE);
+    return scratchPath(this.#place);
   }
 
   get batchesDone(): number {
@@ -110,17 +109,19 @@ export class CaptureFolder implements ActivationSink {
 
   /**
    * Says what the capture is, and finds out what is there of it: `finished` when `out` already holds just this capture. Throws
-   * `BAD_SETTING` when `out` or the unfinished folder hold another one: it may be the only copy of hours of work.
+   * `BAD_SETTING` when `out` or the unfinished folder hold another one: it may be the only copy of hours of work; `STORE_CORRUPT` when
+   * `out` lacks a part of it; `DISK_FULL`, `NOT_WRITABLE`.
    */
   resume(plan: PlannedCapture): 'finished' | 'unfinished' {
-    if (!isFree(this.#out)) {
+    const begun = readPlan(this.#place);
+    if (!isEmpty(this.#out)) {
       if (keyOfIndex(join(this.#out, INDEX_FILE)) !== plan.key) throw notEmpty(this.#out);
-      // Killed after the last rename: what lies beside it has served.
-      this.#clearPlace();
+      mustBeWhole(this.#out);
+      // Killed after the last rename: what lies beside it has served, unless it is of another capture.
+      if (begun === undefined || begun.key === plan.key) clearPlace(this.#place);
       return 'finished';
     }
     this.#plan = plan;
-    const begun = readPlan(join(this.#place, PLAN_FILE));
     if (begun !== undefined && begun.key !== plan.key) {
       throw new MesascopeError(
         'BAD_SETTING',
@@ -131,7 +132,13 @@ export class CaptureFolder implements ActivationSink {
         },
       );
     }
-    if (begun !== undefined && this.#layouts(begun).every(hasAllFiles)) this.#start(begun);
+    if (begun !== undefined) {
+      const layouts = this.#layouts(begun);
+      if (layouts.every(hasAllFiles)) {
+        for (const layout of layouts) renewHeaders(layout);
+        this.#start(begun);
+      }
+    }
     return 'unfinished';
   }
 
@@ -150,14 +157,13 @@ export class CaptureFolder implements ActivationSink {
       return;
     }
     this.#mustHaveRoom(begun);
-    writing(this.#place, () => {
-      // A journal that is older than the files would call their empty rows written.
-      rmSync(join(this.#place, JOURNAL_FILE), { force: true });
-      mkdirSync(join(this.#place, CONTENT_FOLDER), { recursive: true });
-    });
+    const content = join(this.#place, CONTENT_FOLDER);
+    // A journal that is older than the files would call their empty rows written.
+    writing(this.#place, () => rmSync(join(this.#place, JOURNAL_FILE), { force: true }));
     replaceFile(join(this.#place, PLAN_FILE), `${canonicalJson(begun)}\n`);
+    writing(content, () => mkdirSync(content, { recursive: true }));
     for (const layout of this.#layouts(begun)) createFiles(layout);
-    flushFolder(join(this.#place, CONTENT_FOLDER));
+    flushFolder(content);
     this.#start(begun);
   }
 
@@ -167,11 +173,8 @@ export class CaptureFolder implements ActivationSink {
   ): Promise<void> {
     const journal = this.#journal;
     if (journal === undefined) throw new MesascopeError('INTERNAL', 'a capture was written before it began');
-    // All are waited for even when one fails: no write may be under way when the caller closes the files.
-    const written = await Promise.allSettled(
-      this.#shards.map((shards, i) => shards.write(rows, tensors[i]!.data)),
-    );
-    for (const one of written) if (one.status === 'rejected') throw one.reason;
+    // Also when one fails, all must have ended: no write may be under way when the caller closes the files.
+    await allEnded(this.#shards.map((shards, i) => shards.write(rows, tensors[i]!.data)));
     journal.markDone(journal.done + 1);
     if (performance.now() - this.#flushedAt > (this.#plan?.flushEveryMs ?? FLUSH_EVERY_MS))
       await this.#flush();
@@ -206,22 +209,20 @@ export class CaptureFolder implements ActivationSink {
     });
     flushFolder(dirname(this.#out));
     this.#closeFiles();
-    this.#clearPlace();
+    clearPlace(this.#place);
     return hooks;
   }
 
   /** Lets other processes in. What was written stays for a later run; a capture that never began leaves nothing. */
   close(): void {
+    this.#keepDone();
     this.#closeFiles();
     rmSync(this.spoolPath, { force: true });
     this.#lock.release();
-    // Only an empty folder goes: whatever else lies there stays.
-    if (isFree(this.#place)) {
-      try {
-        rmdirSync(this.#place);
-      } catch {
-        // Gone already, or claimed by another process this moment.
-      }
+    try {
+      rmdirSync(this.#place);
+    } catch {
+      // Only an empty folder goes: whatever lies there stays.
     }
   }
 
@@ -245,7 +246,8 @@ export class CaptureFolder implements ActivationSink {
 
   #start(begun: PlanFile): void {
     this.#begun = begun;
-    this.#journal = new BatchJournal(join(this.#place, JOURNAL_FILE), this.#planned().batches);
+    const { batches, boot } = this.#planned();
+    this.#journal = new BatchJournal(join(this.#place, JOURNAL_FILE), batches, boot);
     this.#shards = this.#layouts(begun).map((layout) => new PlacedShards(layout));
     this.#flushedAt = performance.now();
   }
@@ -253,13 +255,25 @@ export class CaptureFolder implements ActivationSink {
   async #flush(): Promise<void> {
     const done = this.batchesDone;
     try {
-      await Promise.all(this.#shards.map((shards) => shards.flush()));
+      await allEnded(this.#shards.map((shards) => shards.flush()));
     } catch (cause) {
       this.#journal?.markLost();
       throw cause;
     }
     await this.#journal?.markFlushed(done);
     this.#flushedAt = performance.now();
+  }
+
+  /** Flushes what a later process would otherwise not count. */
+  #keepDone(): void {
+    const journal = this.#journal;
+    if (journal?.losesDone !== true) return;
+    try {
+      for (const shards of this.#shards) shards.flushNow();
+      journal.markFlushedNow(journal.done);
+    } catch {
+      // What ended the capture is to be told, not that this costs it some batches.
+    }
   }
 
   #mustHaveRoom(begun: PlanFile): void {
@@ -283,36 +297,6 @@ export class CaptureFolder implements ActivationSink {
     this.#shards = [];
     this.#journal?.close();
     this.#journal = undefined;
-  }
-
-  /** Removes what this class made, and nothing else. */
-  #clearPlace(): void {
-    for (const name of readdirSync(this.#place)) {
-      const own = [PLAN_FILE, JOURNAL_FILE, SPOOL_FILE].includes(name) || LEFT_BY_KILLS.test(name);
-      if (own) rmSync(join(this.#place, name), { force: true });
-    }
-  }
-}
-
-/** Missing, or empty but for what a lock leaves. */
-function isFree(folder: string): boolean {
-  if (!existsSync(folder)) return true;
-  return writing(folder, () => readdirSync(folder)).every(
-    (name) => name === LOCK_FILE || name.startsWith(`${LOCK_FILE}.`),
-  );
-}
-
-function notEmpty(folder: string): MesascopeError {
-  return new MesascopeError('BAD_SETTING', `the folder ${folder} is not empty`, {
-    remedy: 'Name a new folder, or empty this one.',
-  });
-}
-
-function readPlan(path: string): PlanFile | undefined {
-  try {
-    return planSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch {
-    return undefined;
   }
 }
 

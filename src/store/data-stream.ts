@@ -16,6 +16,7 @@ import {
 } from './data-fault.ts';
 import { jsonLines, type LineLimits } from './data-lines.ts';
 import { parseExample, parseHeader } from './data-schema.ts';
+import { LinesOfIds } from './lines-of-ids.ts';
 
 export type StreamedExample = {
   /** The same object for every example. */
@@ -43,7 +44,7 @@ export async function* streamExamples(
   let header: DataHeader | undefined;
   let headerLine = 1;
   const hash = runningSha256();
-  const lineOfId = new Map<string, number>();
+  const ids = new LinesOfIds();
   let suspect: Suspect | undefined;
   for await (const { number, value } of jsonLines(path, LIMITS, control.signal)) {
     const place: LinePlace = { file: path, line: number };
@@ -69,7 +70,7 @@ export async function* streamExamples(
       suspect = { fault, undeclared, line: number };
       continue;
     }
-    const earlier = lineOfId.get(example.id);
+    const earlier = ids.get(example.id);
     if (earlier !== undefined) {
       throw new MesascopeError(
         'DATA_DUPLICATE_ID',
@@ -77,16 +78,16 @@ export async function* streamExamples(
         { location: place, facts: { id: example.id, earlier } },
       );
     }
-    lineOfId.set(example.id, number);
+    ids.add(example.id, number);
     rememberPlaces(example, { ...place, headerLine });
     addLine(hash, example);
     yield { header, example, place: { ...place, headerLine } };
-    if (lineOfId.size % PROGRESS_ROWS === 0) {
-      control.onProgress?.({ kind: 'stage-progress', stage: 'read data', done: lineOfId.size });
+    if (ids.size % PROGRESS_ROWS === 0) {
+      control.onProgress?.({ kind: 'stage-progress', stage: 'read data', done: ids.size });
     }
   }
   if (suspect !== undefined) throw suspect.fault;
-  if (lineOfId.size === 0) {
+  if (ids.size === 0) {
     throw new MesascopeError('DATA_EMPTY', `the data file ${path} holds no example`, {
       location: { file: path },
     });

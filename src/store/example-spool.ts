@@ -1,5 +1,5 @@
 /** @file store: examples put aside on disk as they come and read back one by one, so that a long job holds none of them. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, unlinkSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import { rememberPlace } from '../core/data-place.ts';
 import type { ModelInput } from '../core/data-set.ts';
@@ -35,10 +35,21 @@ export class ExampleSpool {
   /** The record that is being read. */
   #piece = Buffer.alloc(4096);
 
-  /** Throws `DISK_FULL`, `NOT_WRITABLE`. */
+  /** `path` must be of this process alone. Throws `DISK_FULL`, `NOT_WRITABLE`. */
   constructor(path: string) {
     this.#path = path;
-    this.#file = writing(path, () => openSync(path, 'w+'));
+    this.#file = writing(path, () => {
+      // Left by a process of the same number that was killed.
+      rmSync(path, { force: true });
+      const file = openSync(path, 'wx+');
+      try {
+        // A file without a name is found by no other process, and goes with this one however it ends.
+        unlinkSync(path);
+      } catch {
+        // Some systems keep the name of an open file; whoever chose the path removes it.
+      }
+      return file;
+    });
   }
 
   get rows(): number {

@@ -1,5 +1,6 @@
-/** @file store: one writing process per folder; a lock of a process that died is taken over. */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+/** @file store: one writing process per folder; a lock of a process that died is taken over, where that can be seen. */
+import { linkSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { MesascopeError } from '../core/errors.ts';
 import { writing } from './write-fault.ts';
@@ -11,31 +12,38 @@ export type FolderLock = {
 };
 
 export const LOCK_FILE = 'lock';
+/** Names of drafts, and of locks moved aside, that a killed process leaves. */
+export const LEFT_BY_LOCKS: RegExp = /^lock\.\d+\.\d+(?:\.stale)?$/;
 const ATTEMPTS = 20;
 let made = 0;
 
 /**
  * Claims a folder (made if need be) for writing, until `release` or the end of the process.
  *
- * The lock is a file that names its process by id and, on Linux, start time, since ids are used again. Throws `RUN_LOCKED`
- * while another live holder has it (this process included), `NOT_WRITABLE`, `DISK_FULL`.
+ * The lock is a file that names its process by host, id and, on Linux, process namespace and start time, since ids are used again.
+ * Of another host or namespace (a container has its own) nothing says whether a process lives, so such a lock stands until it is
+ * deleted. Throws `RUN_LOCKED` for it, and while another live holder has the lock (this process included), `NOT_WRITABLE`, `DISK_FULL`.
  */
 export function lockFolder(folder: string): FolderLock {
   const path = join(folder, LOCK_FILE);
   return writing(path, () => {
     mkdirSync(folder, { recursive: true });
+    const self: Holder = {
+      pid: process.pid,
+      started: startOf(process.pid) ?? null,
+      host: hostname(),
+      namespace: processNamespace(),
+    };
     // The number tells this claim from others of the same process.
-    const mine = `${JSON.stringify({ pid: process.pid, started: startOf(process.pid) ?? null, claim: ++made })}\n`;
+    const mine = `${JSON.stringify({ ...self, claim: ++made })}\n`;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (claim(path, mine)) return { folder, release: () => giveBack(path, mine) };
       const theirs = contents(path);
       if (theirs === undefined) continue;
       const holder = holderOf(theirs);
-      if (holder !== undefined && isAlive(holder)) {
-        throw new MesascopeError('RUN_LOCKED', `process ${holder.pid} is writing to ${folder}`, {
-          location: { file: path },
-          facts: { pid: holder.pid },
-        });
+      if (holder !== undefined) {
+        const seen = canSee(self, holder);
+        if (!seen || isAlive(holder)) throw lockedBy(holder, { folder, path, seen });
       }
       removeStale(path, theirs);
     }
@@ -105,15 +113,49 @@ function contents(path: string): string | undefined {
   }
 }
 
-type Holder = { readonly pid: number; readonly started: string | null };
+type Holder = {
+  readonly pid: number;
+  readonly started: string | null;
+  /** Null in locks of before it was written there. */
+  readonly host: string | null;
+  readonly namespace: string | null;
+};
 
 /** Undefined for a file that no claim wrote: such a lock is stale. */
 function holderOf(text: string): Holder | undefined {
   try {
-    const { pid, started } = JSON.parse(text) as Partial<Holder>;
-    return Number.isSafeInteger(pid) && pid! > 0 ? { pid: pid!, started: started ?? null } : undefined;
+    const { pid, started = null, host = null, namespace = null } = JSON.parse(text) as Partial<Holder>;
+    return Number.isSafeInteger(pid) && pid! > 0 ? { pid: pid!, started, host, namespace } : undefined;
   } catch {
     return undefined;
+  }
+}
+
+function lockedBy(
+  { pid, host }: Holder,
+  { folder, path, seen }: { readonly folder: string; readonly path: string; readonly seen: boolean },
+): MesascopeError {
+  const message = seen
+    ? `process ${pid} is writing to ${folder}`
+    : `process ${pid} of another machine or container (host ${host}) has locked ${folder}, and from here nobody can tell whether it still runs`;
+  return new MesascopeError('RUN_LOCKED', message, {
+    location: { file: path },
+    facts: { pid, host },
+    remedy: `Wait for it or end it, or choose another folder. If nothing writes there any more, delete the file \`${LOCK_FILE}\` in that folder.`,
+  });
+}
+
+/** True where the ids of one process mean something to the other. */
+function canSee(self: Holder, { host, namespace }: Holder): boolean {
+  return host === null || (host === self.host && namespace === self.namespace);
+}
+
+/** What the ids of this process's system are counted in; null where there is no /proc. */
+function processNamespace(): string | null {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return null;
   }
 }
 

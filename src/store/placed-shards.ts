@@ -1,5 +1,5 @@
 /** @file store: one tensor's rows in safetensors files of their final size, each written at its place in any order; knows no journal. */
-import { closeSync, fdatasync, ftruncateSync, openSync, statSync, write } from 'node:fs';
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, statSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { MesascopeError } from '../core/errors.ts';
 import { float32ToHalf } from '../core/half.ts';
@@ -45,12 +45,27 @@ export function hasAllFiles(layout: PlacedLayout): boolean {
   );
 }
 
-/** Makes the files, with their headers and no rows yet; where the file system allows, rows take room as they come. */
+/**
+ * Makes the files, with their headers and no rows yet; where the file system allows, rows take room as they come. Throws `DISK_FULL`,
+ * `NOT_WRITABLE`.
+ */
 export function createFiles(layout: PlacedLayout): void {
+  prepareFiles(layout, 'w');
+}
+
+/**
+ * Writes the headers of files that are there once more: a power cut can leave a file in its full size whose header never reached the
+ * disk. Throws `DISK_FULL`, `NOT_WRITABLE`.
+ */
+export function renewHeaders(layout: PlacedLayout): void {
+  prepareFiles(layout, 'r+');
+}
+
+function prepareFiles(layout: PlacedLayout, flags: 'w' | 'r+'): void {
   const { dims, metadata, dtype } = layout;
   for (const { path, rows, bytes } of placedFiles(layout)) {
     writing(path, () => {
-      const file = openSync(path, 'w');
+      const file = openSync(path, flags);
       try {
         const shape = [rows, ...dims];
         const header = { name: TENSOR, shape, metadata, dtype: dtype === 'float16' ? 'F16' : 'F32' } as const;
@@ -69,17 +84,19 @@ export class PlacedShards {
   readonly #files: readonly PlacedFile[];
   /** By index of the file; in order of last use. */
   readonly #open = new Map<number, number>();
-  readonly #dirty = new Set<number>();
+  /** At first all: what a process wrote before it was killed may not be on the disk, and flushing a clean file costs next to nothing. */
+  readonly #dirty: Set<number>;
 
   constructor(layout: PlacedLayout) {
     this.#layout = layout;
     this.#files = placedFiles(layout);
+    this.#dirty = new Set(this.#files.keys());
   }
 
   /**
    * `data` is [rows.length, ...dims], `rows` ascending. Large pieces are handed to the system's threads at once, so that they go on
    * while this one computes; the data must not change before the promise resolves. One call at a time. Throws `ACTIVATIONS_RANGE`,
-   * `DISK_FULL`, `NOT_WRITABLE`.
+   * `DISK_FULL`, `NOT_WRITABLE`, each when no write is under way any more.
    */
   async write(rows: Int32Array, data: Float32Array): Promise<void> {
     const perRow = this.#layout.dims.reduce((product, size) => product * size, 1);
@@ -89,51 +106,80 @@ export class PlacedShards {
     const most = rowsPerFile(this.#layout);
     let underWay: Promise<void>[] = [];
     let last = -1;
-    for (let i = 0; i < rows.length; ) {
-      const index = Math.floor(rows[i]! / most);
-      // Rows that stay neighbours are written together; with inputs of one length that is the whole batch.
-      let run = 1;
-      while (i + run < rows.length && rows[i + run] === rows[i]! + run && rows[i + run]! < (index + 1) * most)
-        run++;
-      if (index !== last && this.#open.size >= MOST_OPEN && !this.#open.has(index)) {
-        await Promise.all(underWay);
-        underWay = [];
-        this.#closeOldest();
+    try {
+      for (let i = 0; i < rows.length; ) {
+        const index = Math.floor(rows[i]! / most);
+        const end = (index + 1) * most;
+        // Rows that stay neighbours are written together; with inputs of one length that is the whole batch.
+        let run = 1;
+        while (i + run < rows.length && rows[i + run] === rows[i]! + run && rows[i + run]! < end) run++;
+        if (index !== last && this.#open.size >= MOST_OPEN && !this.#open.has(index)) {
+          await allEnded(underWay);
+          underWay = [];
+          this.#closeOldest();
+        }
+        last = index;
+        const file = this.#fileAt(index);
+        const position = DATA_START + (rows[i]! - index * most) * size;
+        const piece = bytes.subarray(i * size, (i + run) * size);
+        if (piece.length >= APART_BYTES) underWay.push(this.#writeAt(file, piece, { position, index }));
+        else writing(this.#files[index]!.path, () => writeAll(file, piece, position));
+        i += run;
       }
-      last = index;
-      const file = this.#fileAt(index);
-      const position = DATA_START + (rows[i]! - index * most) * size;
-      const piece = bytes.subarray(i * size, (i + run) * size);
-      if (piece.length >= APART_BYTES) underWay.push(this.#writeAt(file, piece, { position, index }));
-      else writing(this.#files[index]!.path, () => writeAll(file, piece, position));
-      i += run;
+    } catch (cause) {
+      // A write that outlives its file would go to whatever is given the file's number next.
+      await Promise.allSettled(underWay);
+      throw cause;
     }
-    await Promise.all(underWay);
+    await allEnded(underWay);
   }
 
-  /** Returns when what was written is on the disk. Throws `DISK_FULL`, `NOT_WRITABLE`. */
+  /**
+   * Returns when what was written, by this process or an earlier one, is on the disk. Throws `DISK_FULL`, `NOT_WRITABLE`; the system
+   * may then have dropped what was not flushed.
+   */
   async flush(): Promise<void> {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
-    await Promise.all(
-      dirty.map(async (index) => {
-        const { path } = this.#files[index]!;
+    // A few at a time: there may be more of them than a process may hold open.
+    for (let i = 0; i < dirty.length; i += MOST_OPEN) {
+      await allEnded(dirty.slice(i, i + MOST_OPEN).map((index) => this.#flushOne(index)));
+    }
+  }
+
+  /** `flush` for a process that is about to end: it is done when this returns. */
+  flushNow(): void {
+    for (const index of this.#dirty) {
+      this.#dirty.delete(index);
+      const { path } = this.#files[index]!;
+      writing(path, () => {
         const own = this.#open.get(index);
-        const file = own ?? writing(path, () => openSync(path, 'r+'));
+        const file = own ?? openSync(path, 'r+');
         try {
-          await flushFile(file);
-        } catch (cause) {
-          throw writeFault(cause, path);
+          fdatasyncSync(file);
         } finally {
           if (own === undefined) closeSync(file);
         }
-      }),
-    );
+      });
+    }
   }
 
   close(): void {
     for (const file of this.#open.values()) closeSync(file);
     this.#open.clear();
+  }
+
+  async #flushOne(index: number): Promise<void> {
+    const { path } = this.#files[index]!;
+    const own = this.#open.get(index);
+    const file = own ?? writing(path, () => openSync(path, 'r+'));
+    try {
+      await flushFile(file);
+    } catch (cause) {
+      throw writeFault(cause, path);
+    } finally {
+      if (own === undefined) closeSync(file);
+    }
   }
 
   async #writeAt(
@@ -183,7 +229,13 @@ export class PlacedShards {
   }
 }
 
-function rowBytes({ dims, dtype }: PlacedLayout): number {
+/** Waits until all have ended, also when one fails; then throws what the first of those that failed threw. */
+export async function allEnded(work: readonly Promise<unknown>[]): Promise<void> {
+  for (const one of await Promise.allSettled(work)) if (one.status === 'rejected') throw one.reason;
+}
+
+/** Bytes of a row of shape `dims`. */
+export function rowBytes({ dims, dtype }: Pick<PlacedLayout, 'dims' | 'dtype'>): number {
   return (dtype === 'float16' ? 2 : 4) * dims.reduce((product, size) => product * size, 1);
 }
 

@@ -49,7 +49,7 @@ export const LAYER_TABLE: Readonly<Record<string, LayerRule>> = {
   store: {
     owns: 'data sets, splits, activation shards, content-addressed cache',
     layers: ['core'],
-    packages: ['node:fs', 'node:fs/promises', 'node:path', 'node:util', 'node:v8', 'zod'],
+    packages: ['node:fs', 'node:fs/promises', 'node:os', 'node:path', 'node:util', 'node:v8', 'zod'],
   },
   probe: {
     owns: 'fit and apply probes: pure functions of matrices',

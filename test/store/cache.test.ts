@@ -260,6 +260,30 @@ describe('a folder lock', () => {
     expect(readFileSync(join(folder, 'lock'), 'utf8')).toBe(theirs);
     expect(codeOf(() => lockFolder(folder))).toBe('RUN_LOCKED');
   });
+
+  it('of another machine or container stands until it is deleted, also where no process here has its id', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'lock');
+    const first = lockFolder(folder);
+    // No system gives out ids as large.
+    const dead = { ...JSON.parse(readFileSync(path, 'utf8')), pid: 2 ** 30 };
+    first.release();
+    for (const other of [{ host: 'elsewhere' }, { namespace: 'pid:[1]' }]) {
+      const theirs = JSON.stringify({ ...dead, ...other });
+      writeFileSync(path, theirs);
+      expect(() => lockFolder(folder)).toThrow(
+        expect.objectContaining({
+          code: 'RUN_LOCKED',
+          message: expect.stringContaining('another machine or container'),
+          remedy: expect.stringContaining('delete the file `lock`'),
+        }),
+      );
+      expect(readFileSync(path, 'utf8')).toBe(theirs);
+    }
+    writeFileSync(path, JSON.stringify(dead));
+    lockFolder(folder).release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
 describe('a safetensors header', () => {

@@ -1,6 +1,18 @@
 /** @file store: the folder of a capture: rows at their place whatever the order of the batches; whole or absent, never over something else. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { halfToFloat32 } from '../../src/core/half.ts';
@@ -132,27 +144,117 @@ describe('a finished capture', () => {
     expect(filesOf(out)).toEqual(before);
     expect(readdirSync(join(out, '..'))).toEqual(['acts']);
   });
+
+  it.each([
+    ['is gone', 'embed.00001.safetensors', (path: string) => rmSync(path)],
+    ['is cut short', 'embed.00002.safetensors', (path: string) => truncateSync(path, 1030)],
+    ['is longer', 'blocks.0.resid_post.00000.safetensors', (path: string) => appendFileSync(path, ' ')],
+    ['is cut short', 'index.json', (path: string) => truncateSync(path, statSync(path).size - 9)],
+  ])('of which a file %s (%s) is not taken for finished', async (_, file, damage) => {
+    await wholeCapture(out);
+    damage(join(out, file));
+    const folder = openCaptureFolder(out);
+    expect(() => folder.resume(PLAN)).toThrow(
+      expect.objectContaining({
+        code: 'STORE_CORRUPT',
+        location: { file: join(out, file) },
+        remedy: expect.stringContaining('delete the whole folder'),
+      }),
+    );
+    folder.close();
+    expect(readdirSync(join(out, '..'))).toEqual(['acts']);
+  });
+
+  it('of more hooks than fit into the first piece of its index is found again', async () => {
+    const name = 'as long a name as a hook may have '.repeat(10);
+    const tensors = Array.from({ length: 120 }, (_, i) => ({ name: `${name}${i}`, dims: [1, 2] }));
+    const plan = { ...PLAN, rows: 1, batches: 1, dtype: 'float16' } as const;
+    const folder = openCaptureFolder(out);
+    folder.resume(plan);
+    folder.begin(tensors);
+    const blocks = tensors.map((tensor) => ({ ...tensor, data: Float32Array.of(1, 2) }));
+    await folder.write(Int32Array.of(0), blocks);
+    await folder.finish(ABOUT, EXAMPLES.slice(0, 1));
+    folder.close();
+    expect(statSync(join(out, 'index.json')).size).toBeGreaterThan(2 ** 16);
+    const again = openCaptureFolder(out);
+    expect(again.resume(plan)).toBe('finished');
+    again.close();
+  });
 });
 
 describe('a place that holds something else', () => {
-  it('is refused and left alone', async () => {
+  it.each(['mine.txt', 'lock', 'lock.txt'])('(%s) is refused and left alone', async (name) => {
     mkdirSync(out, { recursive: true });
-    writeFileSync(join(out, 'mine.txt'), 'mine');
+    writeFileSync(join(out, name), 'mine');
     expect(() => openCaptureFolder(out)).toThrow(expect.objectContaining({ code: 'BAD_SETTING' }));
     expect(readdirSync(join(out, '..'))).toEqual(['acts']);
     expect(filesOf(out).size).toBe(1);
   });
 
-  it('may be an empty folder; a file in its place is an error with a code', async () => {
+  it.each(['mine.txt', 'inputs', 'journal', 'capture.json', 'lock.txt'])(
+    '(%s) where the unfinished capture is to lie is refused and left alone',
+    (name) => {
+      const place = `${out}.unfinished`;
+      mkdirSync(place, { recursive: true });
+      writeFileSync(join(place, name), 'mine');
+      expect(() => openCaptureFolder(out)).toThrow(
+        expect.objectContaining({ code: 'BAD_SETTING', message: expect.stringContaining(name) }),
+      );
+      expect(readdirSync(join(out, '..'))).toEqual(['acts.unfinished']);
+      expect(readdirSync(place)).toEqual([name]);
+      expect(readFileSync(join(place, name), 'utf8')).toBe('mine');
+    },
+  );
+
+  it('may be an empty folder; a file or a link in its place, which no folder can replace, is refused before anything runs', async () => {
     mkdirSync(out, { recursive: true });
     await wholeCapture(out);
-    writeFileSync(join(out, '..', 'file'), '');
-    for (const place of ['file', 'file/deeper']) {
-      expect(() => openCaptureFolder(join(out, '..', place))).toThrow(
-        expect.objectContaining({ code: 'NOT_WRITABLE' }),
+    const beside = join(out, '..');
+    writeFileSync(join(beside, 'file'), '');
+    mkdirSync(join(beside, 'empty'));
+    symlinkSync('empty', join(beside, 'link'));
+    symlinkSync('nowhere', join(beside, 'dangling'));
+    const before = readdirSync(beside);
+    for (const [place, code, remedy] of [
+      ['file', 'BAD_SETTING', 'Name a new folder.'],
+      ['file/deeper', 'NOT_WRITABLE', 'Choose a folder that you may write to.'],
+      ['link', 'BAD_SETTING', 'Name a new folder inside the one that it leads to.'],
+      ['dangling', 'BAD_SETTING', 'Name a new folder inside the one that it leads to.'],
+    ]) {
+      expect(() => openCaptureFolder(join(beside, place!))).toThrow(
+        expect.objectContaining({ code, remedy }),
       );
     }
+    expect(readdirSync(beside)).toEqual(before);
+    // What is finished is found through a link, too.
+    symlinkSync('acts', join(beside, 'moved'));
+    const finished = openCaptureFolder(join(beside, 'moved'));
+    expect(finished.resume(PLAN)).toBe('finished');
+    finished.close();
   });
+
+  // Where the system keeps a disk of its own in memory.
+  const disk = statSync('/dev/shm', { throwIfNoEntry: false });
+  it.runIf(disk !== undefined && disk.dev !== statSync('/dev').dev)(
+    'may not be the root of another disk, which no folder can replace either',
+    () => {
+      expect(() => openCaptureFolder('/dev/shm')).toThrow(
+        expect.objectContaining({ code: 'BAD_SETTING', remedy: 'Name a new folder inside it.' }),
+      );
+      const shared = join('/dev/shm', `mesascope-${process.pid}`);
+      mkdirSync(shared);
+      try {
+        mkdirSync(join(out, '..'), { recursive: true });
+        symlinkSync(shared, `${out}.unfinished`);
+        expect(() => openCaptureFolder(out)).toThrow(
+          expect.objectContaining({ code: 'BAD_SETTING', message: expect.stringContaining('another disk') }),
+        );
+      } finally {
+        rmSync(shared, { recursive: true });
+      }
+    },
+  );
 
   it('beside it, an unfinished capture of something else, is kept; and so is whatever a user put there', async () => {
     const first = openCaptureFolder(out);
