@@ -55,7 +55,8 @@ export type FolderCapture = {
  * lies in `{out}.unfinished`; after a kill, a power cut or a full disk the same request goes on there, and ends in the same bytes.
  *
  * Throws what reading data, `planLongCapture` and `runLongCapture` throw, and `DISK_ROOM` (before anything runs but one batch),
- * `DISK_FULL`, `NOT_WRITABLE`, `RUN_LOCKED`, `ACTIVATIONS_RANGE`, `BAD_SETTING` (the folder holds something else).
+ * `DISK_FULL`, `NOT_WRITABLE`, `RUN_LOCKED`, `ACTIVATIONS_RANGE`, `BAD_SETTING` (the folder holds something else), `STORE_CORRUPT` (a finished
+ * folder lacks files).
  */
 export async function captureToFolder(
   model: Model,
