@@ -149,6 +149,14 @@ type PlannedDecoding = {
 function plannedDecoding(model: Model, setup: DecodingSetup): PlannedDecoding {
   const { text, ...others } = setup.mapping ?? {};
   const mapping = text === undefined ? others : { ...others, tokens: text };
+  const second = model.inputs.find(({ role }) => role === 'decoder-tokens');
+  if (second !== undefined) {
+    throw new MesascopeError(
+      'MODEL_UNSUPPORTED',
+      `${model.name} cannot write on from prompts: it has an encoder, and its decoder reads ${JSON.stringify(second.name)}; only decoders alone are written with`,
+      { facts: { input: second.name } },
+    );
+  }
   const inputs = planInputs(model.inputs, { kind: 'tokens', fields: [], mapping });
   const tokens = inputs.tokens!;
   const output = choiceOutput(model);

@@ -78,7 +78,7 @@ export async function generateCommand(options: GenerateOptions, context: Command
         ...(options.maxNew === undefined ? {} : { maxNewTokens: options.maxNew }),
         sampling,
         seed: options.seed ?? 0,
-        stop: stopTokens(options.stop, tokenizer),
+        stop: stopTokens(options.stop, model, tokenizer),
         caches,
         steering,
         hooks: [...new Set(probes.map(({ origin }) => origin.hook))],
@@ -134,11 +134,15 @@ function samplingOf({ temperature, topK, topP }: GenerateOptions): Sampling {
   };
 }
 
-/** The tokens named, none for `none`, and else the one that ends a text by the tokenizer's configuration. */
-function stopTokens(stop: string | undefined, tokenizer: TextTokenizer | undefined): number[] {
+/** The tokens named, none for `none`, and else those that end a text by the configurations of the model and of the tokenizer. */
+function stopTokens(
+  stop: string | undefined,
+  model: Model,
+  tokenizer: TextTokenizer | undefined,
+): readonly number[] {
   if (stop === 'none') return [];
   if (stop !== undefined) return idList(stop, '--stop');
-  return tokenizer?.endId === undefined ? [] : [tokenizer.endId];
+  return [...model.endTokens(), ...(tokenizer?.endId === undefined ? [] : [tokenizer.endId])];
 }
 
 /** Token ids need no tokenizer; where there is one, answers are shown as text as well. */

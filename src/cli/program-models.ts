@@ -215,7 +215,10 @@ export function addModelCommands(add: Declare, launch: Launch): void {
     .option('--top-k <number>', 'draw among so many likeliest tokens', positiveNumber)
     .option('--top-p <number>', 'draw among the fewest tokens whose probabilities reach this', decimal)
     .option('--seed <number>', 'seed of the draws (default: 0)', wholeNumber)
-    .option('--stop <ids>', "tokens that end an answer, or 'none' (default: the tokenizer's end token)")
+    .option(
+      '--stop <ids>',
+      "tokens that end an answer, or 'none' (default: the end tokens of model and tokenizer)",
+    )
     .option('--no-caches', 'run the whole row anew at each step')
     .option(
       '--steer <vector>',

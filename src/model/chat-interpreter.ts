@@ -1,5 +1,7 @@
 /** @file model: one run of a chat template, which is untrusted, by the Jinja library; bounds what it may build, knows no file. */
 import { Environment, Interpreter } from '@huggingface/jinja';
+import { followJinja2, type Running, type Scope } from './chat-python.ts';
+import type { Value } from './chat-values.ts';
 
 /** Longer strings are no chat: a quarter million tokens. */
 const MOST_CHARACTERS = 2 ** 20;
@@ -12,14 +14,6 @@ const MOST_RANGE = 100_000;
 /** What a template said with `raise_exception`: it refuses the messages, and there is nothing wrong with it. */
 export class Refusal extends Error {}
 
-/** What is used of the library, whose own declarations name files that this project's module resolution does not find. */
-type Value = { readonly value: unknown };
-type Scope = { set(name: string, value: unknown): unknown };
-type Running = {
-  evaluate(statement: unknown, scope: Scope): Value;
-  run(program: unknown): Value;
-};
-
 /**
  * The text that a template makes of its variables, JSON values by name. The value of `strftime_now` is a day (`2026-01-31`), which the
  * function of that name then tells, at midnight; without it there is no such function, for what a model is fed must not depend on the day.
@@ -30,9 +24,10 @@ export function runTemplate(program: unknown, variables: ReadonlyMap<string, unk
   const scope: Scope = new Environment();
   const all = new Map<string, unknown>([...Object.entries(CONSTANTS), ...variables]);
   const day = all.get('strftime_now');
-  if (day !== undefined) all.set('strftime_now', (format: unknown) => strftime(String(day), String(format)));
+  if (day !== undefined) all.set('strftime_now', (format: unknown) => strftime(String(day), format));
   for (const [name, value] of all) scope.set(name, value);
   const interpreter: Running = new Interpreter(scope);
+  followJinja2(interpreter, MOST_CHARACTERS);
   bound(interpreter);
   // A template always evaluates to a string.
   return String(interpreter.run(program).value);
@@ -91,7 +86,8 @@ const MONTHS = 'January February March April May June July August September Octo
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ');
 
 /** As Python's, for a day at midnight and in English. */
-function strftime(day: string, format: string): string {
+function strftime(day: string, format: unknown): string {
+  if (typeof format !== 'string') throw new TypeError('strftime_now() takes a text');
   const date = new Date(`${day}T00:00:00Z`);
   const [year, month, ofMonth] = day.split('-') as [string, string, string];
   const told: Readonly<Record<string, string>> = {

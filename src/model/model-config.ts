@@ -38,13 +38,35 @@ function isCount(value: unknown): value is number {
 
 /** `decoder_start_token_id` of the configuration beside a model; undefined where there is none that can be read. */
 export function decoderStartBeside(beside: string | undefined): number | undefined {
+  return ofWriting(beside, 'decoder_start_token_id', (given) => (isTokenId(given) ? given : undefined));
+}
+
+/** The tokens that end what the model writes: `eos_token_id` of the configuration beside it, one or a list; empty where none can be read. */
+export function endTokensBeside(beside: string | undefined): readonly number[] {
+  const read = (given: unknown): readonly number[] | undefined => {
+    const ids = (Array.isArray(given) ? given : [given]).filter(isTokenId);
+    return ids.length === 0 ? undefined : ids;
+  };
+  return ofWriting(beside, 'eos_token_id', read) ?? [];
+}
+
+/** The first of a field that can be read: the file that says how a model writes comes before the one that describes it. */
+function ofWriting<T>(
+  beside: string | undefined,
+  field: string,
+  read: (given: unknown) => T | undefined,
+): T | undefined {
   for (const folder of beside === undefined ? [] : foldersBeside(beside)) {
     for (const name of ['generation_config.json', 'config.json']) {
-      const start = readObject(join(folder, name))?.decoder_start_token_id;
-      if (typeof start === 'number' && Number.isSafeInteger(start) && start >= 0) return start;
+      const found = read(readObject(join(folder, name))?.[field]);
+      if (found !== undefined) return found;
     }
   }
   return undefined;
+}
+
+function isTokenId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** A file that holds one JSON object of at most 4 MiB; undefined where it is missing, too large or anything else. */

@@ -12,7 +12,7 @@ import { countPositions } from '../onnx/structure-streams.ts';
 import type { ModelSource } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
-import { decoderStartBeside, type ImageSize, imageSizeBeside } from './model-config.ts';
+import { decoderStartBeside, endTokensBeside, type ImageSize, imageSizeBeside } from './model-config.ts';
 import { readStructure } from './read-structure.ts';
 import { SessionPool } from './session-pool.ts';
 import { openTokenizer, type TextTokenizer } from './tokenizer.ts';
@@ -49,6 +49,8 @@ export type Model = {
   imageSize(): ImageSize | undefined;
   /** Token that starts the decoder of an encoder-decoder, as the configuration beside the model names it. */
   decoderStart(): number | undefined;
+  /** Tokens that end what the model writes, as the configuration beside it names them; empty where it names none. */
+  endTokens(): readonly number[];
   /** The tokenizer in the model's folder, read when first asked for. Throws `TOKENIZER_MISSING`, `TOKENIZER_INVALID`. */
   tokenizer(): TextTokenizer;
   /** Number of token ids that the input can take, where the graph shows its table. */
@@ -134,6 +136,9 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
     },
     decoderStart() {
       return decoderStartBeside(weightsBeside);
+    },
+    endTokens() {
+      return endTokensBeside(weightsBeside);
     },
     tokenizer() {
       tokenizer ??= openTokenizer(weightsBeside);

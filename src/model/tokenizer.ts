@@ -8,6 +8,7 @@ import { type ChatTemplate, openChatTemplate, templateFile } from './chat-templa
 import { limited, MOST_MS, TEXTS_AT_A_TIME } from './limited.ts';
 import { foldersBeside } from './model-config.ts';
 import { type PieceSpelling, spellingOf } from './piece-spelling.ts';
+import { asLibrarySplits } from './pre-tokenizer.ts';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
 const CONFIG_FILE = 'tokenizer_config.json';
@@ -100,6 +101,7 @@ export function openTokenizer(
           post_processor: null,
           decoder: null,
           ...description.value,
+          ...splitting(description.value),
         },
         settings,
       ),
@@ -120,8 +122,7 @@ export function openTokenizer(
       // A template of the configuration is hashed with it.
       template?.text === undefined || template.path === configPath ? '' : `\n${template.text}`,
     ),
-    // Unigrams name no word for unknown pieces, but its place in their list.
-    unknownId: idOf(settings.unk_token) ?? (isId(model.unk_id) ? model.unk_id : undefined),
+    unknownId: unknownOf(model, settings, idOf),
     endId: idOf(settings.eos_token),
     specialIds: specialIds(description.value),
     spelling: spellingOf(description.value, model),
@@ -203,7 +204,37 @@ function mustDescribe(description: Loose, path: string): Loose {
   if (added !== undefined && !(Array.isArray(added) && added.every(goodToken))) {
     throw invalid('has `added_tokens` that are no list of tokens with `id` and `content`');
   }
+  const whole = (added as readonly Loose[] | undefined)?.find((token) => token.single_word === true);
+  // The library would find it within words too.
+  if (whole !== undefined)
+    throw invalid(
+      `has the added token ${JSON.stringify(whole.content)} that is one only as a whole word (\`single_word\`), which is not known here`,
+    );
   return model;
+}
+
+/** The pre-tokenizer as the library has to be told of it. Throws an `Error` for one that it cannot be told of. */
+function splitting({ pre_tokenizer: described }: Loose): { readonly pre_tokenizer?: unknown } {
+  return described === undefined ? {} : { pre_tokenizer: asLibrarySplits(described) };
+}
+
+/** Kinds of tokenizers that know words by their pieces. */
+const OF_PIECES: ReadonlySet<unknown> = new Set(['BPE', 'WordPiece', 'Unigram']);
+
+/**
+ * What unknown words become. Only lists of whole words look for it in the configuration; the one that stands there of another kind is
+ * often the token that ends a text, and no word becomes it.
+ */
+function unknownOf(
+  model: Loose,
+  settings: Loose,
+  idOf: (token: unknown) => number | undefined,
+): number | undefined {
+  if (typeof model.unk_token === 'string') return idOf(model.unk_token);
+  // Unigrams name no word, but its place in their list.
+  if (isId(model.unk_id)) return model.unk_id;
+  const pieces = OF_PIECES.has(model.type) || Array.isArray(model.vocab);
+  return pieces ? undefined : idOf(settings.unk_token);
 }
 
 function specialIds({ added_tokens: added }: Loose): ReadonlySet<number> {

@@ -84,6 +84,22 @@ describe('the caches of a graph', () => {
 });
 
 describe('writing with a graph', () => {
+  it('that has an encoder is refused for that, whatever its configuration says', async () => {
+    const [ids, second] = ['input_ids', 'decoder_input_ids'].map(
+      (name): ValueSpec => ({ name, type: 'int64', shape: ['batch', 'length'] }),
+    );
+    const bytes = buildModel({
+      inputs: [ids!, second!],
+      outputs: [{ name: 'logits', type: 'int64', shape: ['batch', 'length'] }],
+      nodes: [{ opType: 'Add', inputs: [ids!.name, second!.name], outputs: ['logits'] }],
+    });
+    const model = await openModel({ bytes, name: 'both' });
+    await expect(generate(model, { prompts: [tokens(1)] })).rejects.toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(/encoder.*decoder_input_ids/),
+    });
+  });
+
   it('of a fixed batch fills it up, and gives each prompt its own answer', async () => {
     const model = await counting({ batch: 2 });
     const prompts = [tokens(0), tokens(3, 1), tokens(2), tokens(4), tokens(1, 2)];

@@ -230,6 +230,39 @@ describe('a hostile template', () => {
     expect(message.length).toBeLessThan(500);
   });
 
+  // One text of half a megabyte, to which a list of 16,384 refers.
+  const refers =
+    "{% set n = namespace(s='aaaaaaaa', l=[]) %}{% for i in range(16) %}{% set n.s = n.s ~ n.s %}{% endfor %}{% set n.l = [n.s] %}" +
+    '{% for i in range(14) %}{% set n.l = n.l + n.l %}{% endfor %}';
+  it.each([
+    ['as JSON', `${refers}{{ n.l | tojson }}`],
+    ['as a text', `${refers}{{ n.l | string }}`],
+    ['as it is', `${refers}{{ n.l }}`],
+    ['behind a text', `${refers}{% set x = 'a' ~ n.l %}`],
+    ['in a namespace', `${refers}{% set x = [{'n': n.l}] %}{{ x | tojson }}`],
+    ['joined', `${refers}{% set x = [n.l, n.l] | join %}`],
+    ['as a day', `${refers}{{ strftime_now([n.l, n.l]) }}`],
+    [
+      'in itself',
+      '{% set n = namespace(l=[1]) %}{% for i in range(40) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l | tojson }}',
+    ],
+    [
+      'far indented',
+      '{% set n = namespace(l=[[1, 2]]) %}{% for i in range(10) %}{% set n.l = n.l + n.l %}{% endfor %}{{ n.l | tojson(indent=50000000) }}',
+    ],
+    ['far apart', `${refers}{% set x = [[1, 2], [1, 2], [1, 2]] | tojson(separators=(n.s, n.s)) %}`],
+  ])('that writes a list of one text many times %s is refused before any of it is made', (_, template) => {
+    const before = process.memoryUsage().heapUsed;
+    const { code, message } = fault(() =>
+      open(folders.ofKind('chatml', template))
+        .chatTemplate()
+        .render([{ ...HELLO, chat: { strftime_now: RECORDED.day } }]),
+    );
+    expect(code).toBe('CHAT_TEMPLATE_INVALID');
+    expect(message).toMatch(/more than 1048576 characters|strftime_now\(\) takes a text/);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 ** 28);
+  });
+
   it.each([
     '{{ messages.constructor }}',
     "{{ messages['constructor'] }}",
@@ -242,7 +275,7 @@ describe('a hostile template', () => {
     '{{ process }}',
     '{{ globalThis }}',
     '{{ messages[0].hasOwnProperty }}',
-    "{{ messages[0].get('toString') }}",
+    "{{ messages[0].get('toString', '') }}",
   ])('that looks behind the values with %s finds nothing', (template) => {
     let seen = '';
     try {

@@ -24,6 +24,15 @@ const recorded = JSON.parse(
   readFileSync(new URL('../fixtures/model/tokenizers.json', import.meta.url), 'utf8'),
 ) as Recorded;
 
+const splits = JSON.parse(
+  readFileSync(new URL('../fixtures/model/splits.json', import.meta.url), 'utf8'),
+) as {
+  readonly texts: readonly string[];
+  readonly kinds: Readonly<
+    Record<string, { readonly tokenizer: object; readonly ids: readonly (readonly number[])[] }>
+  >;
+};
+
 const folders: string[] = [];
 
 /** A path beside which these files lie. */
@@ -62,6 +71,14 @@ describe('text in tokens', () => {
     });
   });
 
+  it.each(Object.keys(splits.kinds))('splits where the Python package does: %s', (kind) => {
+    const { tokenizer, ids } = splits.kinds[kind]!;
+    const found = openTokenizer(beside({ 'tokenizer.json': tokenizer })).encode(splits.texts);
+    splits.texts.forEach((text, i) => {
+      expect([text, found[i]!.ids]).toEqual([text, ids[i]]);
+    });
+  });
+
   it('has the special tokens of the file once per text, however many texts are asked for', () => {
     const { tokenizer } = recorded.kinds.word_level!;
     const open = openTokenizer(beside({ 'tokenizer.json': tokenizer }));
@@ -86,6 +103,22 @@ describe('text in tokens', () => {
     expect(bare.encode(['the zebra'])[0]!.ids.at(2)).toBe(-1);
     expect(bare.sha256).not.toBe(configured.sha256);
   });
+});
+
+it('the word for unknown ones of a tokenizer of pieces is its own, whatever the configuration calls one', () => {
+  const unknownOf = (kind: string, change: object = {}): number | undefined => {
+    const { tokenizer } = recorded.kinds[kind]!;
+    const model = { ...(tokenizer.model as object), ...change };
+    const config = { unk_token: '[END]' };
+    const files = { 'tokenizer.json': { ...tokenizer, model }, 'tokenizer_config.json': config };
+    return openTokenizer(beside(files)).unknownId;
+  };
+  expect(unknownOf('byte_pairs')).toBeUndefined();
+  expect(unknownOf('byte_pairs', { unk_token: '[UNK]' })).toBe(0);
+  expect(unknownOf('word_piece')).toBe(0);
+  expect(unknownOf('unigram')).toBe(0);
+  expect(unknownOf('unigram', { unk_id: null })).toBeUndefined();
+  expect(unknownOf('word_level')).toBe(0);
 });
 
 describe('a tokenizer file', () => {
@@ -122,7 +155,24 @@ describe('a tokenizer file', () => {
     ['with a normalizer that nobody knows', { ...tokenizer, normalizer: { type: 'Oracle' } }],
     [
       'with a pattern that is none',
-      { ...tokenizer, pre_tokenizer: { type: 'Split', pattern: { Regex: '(' } } },
+      {
+        ...tokenizer,
+        pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated', invert: false },
+      },
+    ],
+    ['with a split without a pattern', { ...tokenizer, pre_tokenizer: { type: 'Split' } }],
+    ...[
+      ['MergedWithNext', '-+'],
+      ['Contiguous', '-'],
+      ['Removed', '(a|b)'],
+      ['Turned', '-'],
+    ].map(([behavior, Regex]): [string, unknown] => [
+      `with ${Regex} ${behavior}`,
+      { ...tokenizer, pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior, invert: false } },
+    ]),
+    [
+      'with a token that is one as a whole word only',
+      { ...tokenizer, added_tokens: [{ id: 3, content: 'the', single_word: true }] },
     ],
   ])('%s is refused with its path', (_, content) => {
     const place = beside({ 'tokenizer.json': content });
