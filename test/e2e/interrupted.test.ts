@@ -59,8 +59,8 @@ async function digestIn(where: string): Promise<string> {
 beforeAll(async () => {
   const dataSet = gridEnvironment.makeExamples({
     seed: 'interrupted',
-    trainGroups: 400,
-    apartGroups: 1000,
+    trainGroups: 200,
+    apartGroups: 500,
     variants: 3,
   });
   for (const place of [undisturbed, folder]) {
