@@ -2,7 +2,7 @@
 import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { encode } from '../model/encode.ts';
-import { integers, numbers } from '../model/feeds.ts';
+import { derivedLength, integers, numbers } from '../model/feeds.ts';
 import { cacheDims, type InputPlan, planInputs } from '../model/input-roles.ts';
 import type { Model } from '../model/open-model.ts';
 import type { TensorValue } from '../model/runtime.ts';
@@ -39,6 +39,7 @@ const PAD_TOKEN = 0;
 /**
  * Runs rows alone and padded on either side, with the attention mask (0 at the padding), position ids (counted from the first
  * real token) and token types that the graph takes, and compares the streams after the blocks and the first output at the real positions.
+ * Of an encoder-decoder the encoder's rows are padded, and the decoder is fed the one token that starts it.
  *
  * Throws what `encode`, `planInputs` and running throw; a model without a token input is `not-applicable`.
  */
@@ -61,7 +62,8 @@ export async function measurePadding(model: Model, request: PaddingRequest = {})
   const all = request.inputs ?? randomInputs(model, request.seed ?? 0);
   const rows = all.slice(0, MOST_INPUTS).flatMap((input) => (input.kind === 'tokens' ? [input] : []));
   if (rows.length === 0) return none('Only rows of tokens can be padded.');
-  const plan = planInputs(model.inputs, { kind: 'tokens', fields: [], mapping });
+  const decoderStart = model.decoderStart();
+  const plan = planInputs(model.inputs, { kind: 'tokens', fields: [], mapping, decoderStart });
   const [batch, length] = plan.tokens!.shape ?? [];
   if (typeof batch === 'number' || typeof length === 'number')
     return none('The graph fixes the shape of its rows, so that none can be padded.');
@@ -144,7 +146,7 @@ function comparedValues(model: Model): Compared[] {
   return [...new Map([...streams, ...own].map((one) => [one.value, one])).values()];
 }
 
-/** Values of one row, at its real positions where they have positions. */
+/** Values of one row, at its real positions where they have those of the row: a decoder's one token is not padded. */
 async function run(
   { session, instrumented }: OpenSession,
   plan: InputPlan,
@@ -156,10 +158,11 @@ async function run(
   const names = values.map(({ value }) => instrumented[0]!.outputNames.get(value)!);
   const outputs = await session.run(paddedFeeds(plan, row), names);
   return values.map(({ positions }, v) => {
-    const { data } = outputs[names[v]!]!;
-    const width = positions ? data.length / length : data.length;
-    const from = positions ? before * width : 0;
-    return Float32Array.from({ length: positions ? tokens.length * width : width }, (_, i) =>
+    const { data, dims } = outputs[names[v]!]!;
+    const picked = positions && dims[1] === length;
+    const width = picked ? data.length / length : data.length;
+    const from = picked ? before * width : 0;
+    return Float32Array.from({ length: picked ? tokens.length * width : width }, (_, i) =>
       Number(data[from + i]!),
     );
   });
@@ -172,27 +175,30 @@ function paddedFeeds(
   const { tokens, before, after } = row;
   const length = before + tokens.length + after;
   const real = (i: number): boolean => i >= before && i < before + tokens.length;
-  const grid = (of: (i: number) => number): Int32Array => Int32Array.from({ length }, (_, i) => of(i));
+  const tokenIds = Int32Array.from({ length }, (_, i) => (real(i) ? tokens[i - before]! : PAD_TOKEN));
   const feeds: Record<string, TensorValue> = {
-    [plan.tokens!.name]: integers(
-      plan.tokens!.type,
-      [1, length],
-      grid((i) => (real(i) ? tokens[i - before]! : PAD_TOKEN)),
-    ),
+    [plan.tokens!.name]: integers(plan.tokens!.type, [1, length], tokenIds),
   };
-  for (const { name, role, type, shape } of plan.derived) {
-    const dims = shape?.length === 1 ? [length] : [1, length];
+  const lengthOf = derivedLength(plan, length);
+  for (const input of plan.derived) {
+    const { name, role, type, shape } = input;
+    const own = lengthOf(input);
+    const dims = shape?.length === 1 ? [own] : [1, own];
+    // What goes with the decoder has its one token.
+    const start = own === length ? before : 0;
+    const inRow = (i: number): boolean => own !== length || real(i);
+    const grid = (of: (i: number) => number): Int32Array => Int32Array.from({ length: own }, (_, i) => of(i));
     if (role === 'attention-mask')
       feeds[name] = numbers(
         type,
         dims,
-        grid((i) => (real(i) ? 1 : 0)),
+        grid((i) => (inRow(i) ? 1 : 0)),
       );
     else if (role === 'positions')
       feeds[name] = integers(
         type,
         dims,
-        grid((i) => (real(i) ? i - before : 0)),
+        grid((i) => (inRow(i) ? i - start : 0)),
       );
     else if (role === 'token-types')
       feeds[name] = integers(
@@ -200,6 +206,8 @@ function paddedFeeds(
         dims,
         grid(() => 0),
       );
+    else if (role === 'decoder-tokens')
+      feeds[name] = integers(type, [1, 1], Int32Array.of(plan.decoderStart));
     else if (role === 'cache') feeds[name] = numbers(type, cacheDims(shape, 1)!, new Int32Array(0));
     else feeds[name] = { type: 'bool', dims: [1], data: Uint8Array.of(0) };
   }
@@ -219,6 +227,9 @@ function judged(
   const takes = (role: string): boolean => plan.derived.some((input) => input.role === role);
   const mask = takes('attention-mask');
   const positions = takes('positions');
+  const started = takes('decoder-tokens');
+  const rows = `${started ? "The encoder's rows" : 'Rows'} padded on the ${side}`;
+  const decoder = 'the decoder is fed the token that starts it';
   if (worst <= limit) {
     const how = mask ? `with a mask${positions ? ' and position ids' : ''}` : 'whatever stands there';
     return {
@@ -226,7 +237,7 @@ function judged(
       state: 'equal',
       difference: worst,
       limit,
-      statement: `Rows padded on the ${side}, ${how}, give what they give alone.`,
+      statement: `${rows}, ${how}${started ? ` (${decoder})` : ''}, give what they give alone.`,
     };
   }
   const why = !mask
@@ -239,6 +250,6 @@ function judged(
     state: 'differs',
     difference: Number.isNaN(worst) ? undefined : worst,
     limit,
-    statement: `Rows padded on the ${side} (by ${count}) give ${Number.isNaN(worst) ? 'NaN' : 'other values'}: ${why}. Feed rows of one length, or one at a time.`,
+    statement: `${rows} (by ${count}${started ? `; ${decoder}` : ''}) give ${Number.isNaN(worst) ? 'NaN' : 'other values'}: ${why}. Feed rows of one length, or one at a time.`,
   };
 }

@@ -1,7 +1,7 @@
 /** @file capture: what the self-checks share: what they run on, how they report, and how close is close in which precision. */
 import type { ModelInput } from '../core/data-set.ts';
 import type { Model } from '../model/open-model.ts';
-import { DATA_TYPE, type HookPoint, type SelfCheck } from '../onnx/contract.ts';
+import { DATA_TYPE, type HookNumber, type HookPoint, type SelfCheck } from '../onnx/contract.ts';
 import { valueTypes } from '../onnx/value-types.ts';
 import { type ForwardRequest, runForward } from './run-forward.ts';
 
@@ -51,9 +51,40 @@ export function notApplicable(note: string): Check {
   return { state: 'not-applicable', value: undefined, limit: undefined, note };
 }
 
+/** Fails where NaN came out, which is no number to show. */
 export function atMost(value: number, limit: number, note: string): Check {
-  return { state: value <= limit ? 'passed' : 'failed', value, limit, note };
+  return judged(value, { limit, passed: value <= limit, note });
 }
+
+/** The same for what must be large enough. */
+export function atLeast(value: number, limit: number, note: string): Check {
+  return judged(value, { limit, passed: value >= limit, note });
+}
+
+function judged(
+  value: number,
+  of: { readonly limit: number; readonly passed: boolean; readonly note: string },
+): Check {
+  const { limit, passed, note } = of;
+  if (Number.isNaN(value)) return { state: 'failed', value: undefined, limit, note: `${note}; NaN came out` };
+  return { state: passed ? 'passed' : 'failed', value, limit, note };
+}
+
+/** The first NaN, or else the least (the greatest) of several numbers. */
+export function least(numbers: readonly HookNumber[]): HookNumber {
+  return numbers.reduce((found, one) =>
+    found.value <= one.value || Number.isNaN(found.value) ? found : one,
+  );
+}
+
+export function greatest(numbers: readonly HookNumber[]): HookNumber {
+  return numbers.reduce((found, one) =>
+    found.value >= one.value || Number.isNaN(found.value) ? found : one,
+  );
+}
+
+/** The least change that an edit of a hidden value must make where it is looked for. */
+export const LEAST_EFFECT = 1e-6;
 
 /** The hooks of `names` if the graph offers all of them with one vector per position. */
 export function positioned(model: Model, names: readonly string[]): HookPoint[] | undefined {

@@ -4,10 +4,18 @@ import { seededRandom } from '../core/random.ts';
 import { streamOf } from '../model/sequences.ts';
 import type { HookNumber, SelfCheck } from '../onnx/contract.ts';
 import { openInterventions } from './interventions.ts';
-import { type Context, forward, notApplicable, toleranceOf } from './verify-context.ts';
+import {
+  atLeast,
+  atMost,
+  type Context,
+  forward,
+  greatest,
+  LEAST_EFFECT,
+  least,
+  notApplicable,
+  toleranceOf,
+} from './verify-context.ts';
 
-/** The least change that an edit of a hidden value must make in the outputs. */
-const LEAST_EFFECT = 1e-6;
 /** Where edits are tried: the last position, then the first, which a classifier may read instead. */
 const POSITIONS = [-1, 0] as const;
 
@@ -28,27 +36,24 @@ export async function editChecks(context: Context, hooks: readonly string[]): Pr
     changes.push({ hook, value: change });
     noOps.push({ hook, value: noOp });
   }
-  const weakest = changes.reduce((least, one) => (one.value < least.value ? one : least));
-  const worst = noOps.reduce((most, one) => (one.value > most.value ? one : most));
+  const weakest = least(changes);
+  const worst = greatest(noOps);
   const { half } = toleranceOf(context.model);
   const count = `${hooks.length} hook${hooks.length === 1 ? '' : 's'}`;
+  const replaced = `replacing ${hooks.length === 1 ? hooks[0] : `each of ${count}`} with itself, exact mode`;
+  const off =
+    '; against the same graph with the edit off, since 16-bit values are kept wider where nothing reads them';
   return [
     {
       id: 'edit-changes-output',
-      state: weakest.value >= LEAST_EFFECT ? 'passed' : 'failed',
-      value: weakest.value,
-      limit: LEAST_EFFECT,
-      note: `least change of the outputs over ${count}, at ${weakest.hook}`,
+      ...atLeast(
+        weakest.value,
+        LEAST_EFFECT,
+        `least change of the outputs over ${count}, at ${weakest.hook}`,
+      ),
       perHook: changes,
     },
-    {
-      id: 'no-op-edit',
-      state: worst.value <= 0 ? 'passed' : 'failed',
-      value: worst.value,
-      limit: 0,
-      note: `replacing ${hooks.length === 1 ? hooks[0] : `each of ${count}`} with itself, exact mode${half ? '; against the same graph with the edit off, since 16-bit values are kept wider where nothing reads them' : ''}`,
-      perHook: noOps,
-    },
+    { id: 'no-op-edit', ...atMost(worst.value, 0, `${replaced}${half ? off : ''}`), perHook: noOps },
   ];
 }
 
@@ -86,7 +91,8 @@ async function tryHook(
     for (const position of POSITIONS) {
       const other = noisy(own(position), `${seed}/${hook}`);
       change = largestDifference(await run(position, other), before);
-      if (change >= LEAST_EFFECT) break;
+      // NaN is no change that could be trusted, and what comes after it must not hide it.
+      if (!(change < LEAST_EFFECT)) break;
     }
     return { change, noOp };
   } finally {
@@ -94,17 +100,23 @@ async function tryHook(
   }
 }
 
-/** A value and normal noise of its own root mean square. */
+/** A value and noise of its own size. */
 function noisy(value: Matrix, seed: string): Matrix {
-  let squares = 0;
-  for (const one of value.data) squares += one * one;
-  const scale = Math.sqrt(squares / Math.max(1, value.data.length)) || 1;
-  const random = seededRandom(seed);
+  const noise = noiseLike(value.data, seed);
   return matrix(
     value.rows,
     value.columns,
-    Float32Array.from(value.data, (one) => one + scale * random.normal()),
+    noise.map((one, i) => one + value.data[i]!),
   );
+}
+
+/** Seeded normal noise with the root mean square of `values`; of 1 where they are all 0. */
+export function noiseLike(values: ArrayLike<number>, seed: string): Float32Array {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += values[i]! * values[i]!;
+  const scale = Math.sqrt(squares / Math.max(1, values.length)) || 1;
+  const random = seededRandom(seed);
+  return Float32Array.from(values, () => scale * random.normal());
 }
 
 function largestDifference(a: Matrix, b: Matrix): number {

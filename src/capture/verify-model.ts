@@ -25,7 +25,7 @@ import {
 } from './verify-context.ts';
 import { editChecks } from './verify-edits.ts';
 import { randomInputs } from './verify-inputs.ts';
-import { partsCheck } from './verify-parts.ts';
+import { partChecks } from './verify-parts.ts';
 
 export type VerifyRequest = {
   /** Inputs to check on; random ones that the model accepts by default. The first sixteen are used. */
@@ -44,8 +44,10 @@ const MOST_COLUMNS = 64;
 
 /**
  * Runs a few inputs and reports, in this order: whether every block's output is the sum of its parts, attention rows sum to 1,
- * an MLP adds nothing at one position for what the stream is at another, a row alone equals the same row among rows of other lengths, changing a hidden value changes the output, replacing it
- * with itself changes nothing (in exact mode, bit for bit), and the graph that is run gives what the file as it is gives.
+ * a row alone equals the same row among rows of other lengths, changing a hidden value changes the output, replacing it
+ * with itself changes nothing (in exact mode, bit for bit), what is called attention reads other positions and what is called an MLP its own
+ * alone, an edit of a block's stream is felt by what the block adds and by the sum that it is added to, and the graph that is run gives
+ * what the file as it is gives.
  *
  * A check that the graph does not allow is `not-applicable` with the reason. Throws what opening a session and `encode` throw.
  */
@@ -62,9 +64,9 @@ export async function verifyModel(model: Model, request: VerifyRequest = {}): Pr
   return [
     { id: 'residual-identity', ...(await residualIdentity(context)) },
     { id: 'attention-rows', ...(await attentionRows(context)) },
-    { id: 'mlp-stays-in-place', ...(await partsCheck(context)) },
     { id: 'padded-equals-alone', ...(await batchEqualsAlone(context)) },
     ...(await editChecks(context, editedHooks(model, request.hooks))),
+    ...(await partChecks(context)),
     { id: 'run-equals-file', ...(await runEqualsFile(context)) },
   ];
 }
@@ -150,10 +152,7 @@ async function attentionRows(context: Context): Promise<Check> {
   const plan = { steps: [() => ({ outputs, keepModelOutputs: false })], optimization: 'basic' as const };
   await model.sessions.use({ whole: outputs }, plan, async ({ session, instrumented }) => {
     const fetches = patterns.map(({ value }) => instrumented[0]!.outputNames.get(value)!);
-    const results = await session.run(
-      encoded.feeds(batch.subarray(0, encoded.fixedBatch ?? batch.length)),
-      fetches,
-    );
+    const results = await session.run(encoded.feeds(fedRows(encoded, batch)), fetches);
     for (const name of fetches) {
       const { dims, data } = results[name]!;
       const keys = dims.at(-1) ?? 1;

@@ -60,7 +60,7 @@ export function decoderStartIn({ derived, decoderStart }: InputPlan): readonly s
  * decoder's tokens, any other with the tokens, where a row gives them; `length` where it does not. `sizes` are the first axes of what a row gives.
  */
 export function derivedLength(
-  plan: InputPlan,
+  plan: Pick<InputPlan, 'derived'>,
   length: number,
   sizes: ReadonlyMap<DescribedInput, number> = new Map(),
 ): (input: DescribedInput) => number {

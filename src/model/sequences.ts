@@ -2,6 +2,7 @@
 import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import type { HookMap, Sequence, StreamName } from '../onnx/contract.ts';
+import { derivedLength } from './feeds.ts';
 import type { DescribedInput } from './input-roles.ts';
 
 /** The rows that were encoded, and what is known of their lengths. */
@@ -28,37 +29,53 @@ export function streamLengths(rows: SequencedRows, stream: StreamName): Int32Arr
   return inputLengths(rows, sequence);
 }
 
+/** As the rows give it, or as it is fed where they do not: a mask is as long as what it goes with. */
 function inputLengths(rows: SequencedRows, { input }: Sequence & { kind: 'input' }): Int32Array {
-  const { described, inputs, mapping, lengths } = rows;
+  const { described, lengths } = rows;
   const target = described.find(({ name }) => name === input);
-  return Int32Array.from(inputs, (one, row) => {
-    const field =
-      one.kind === 'tensors'
-        ? Object.entries(one.tensors).find(([name]) => (mapping[name] ?? name) === input)
-        : undefined;
-    if (field === undefined) {
-      // One token starts a decoder that the data say nothing of.
-      return target?.role === 'decoder-tokens' ? 1 : lengths[row]!;
-    }
-    const [, { dims }] = field;
-    const leading = target?.shape?.length === dims.length && dims[0] === 1 ? 1 : 0;
-    return dims[leading] ?? lengths[row]!;
+  return Int32Array.from(rows.inputs, (one, row) => {
+    const given = givenSizes(rows, one, row);
+    const own = given.get(input)?.[0];
+    if (own !== undefined || target === undefined) return own ?? lengths[row]!;
+    const derived = described.filter(({ name }) => !given.has(name));
+    const sizes = new Map(
+      described.flatMap((other) => {
+        const size = given.get(other.name)?.[0];
+        return size === undefined ? [] : [[other, size] as const];
+      }),
+    );
+    return derivedLength({ derived }, lengths[row]!, sizes)(target);
   });
+}
+
+/** Sizes of what a row gives to inputs, by their names, batch axis left out. */
+function givenSizes(
+  { described, mapping, lengths }: SequencedRows,
+  one: ModelInput,
+  row: number,
+): ReadonlyMap<string, readonly number[]> {
+  if (one.kind !== 'tensors') {
+    const field = one.kind === 'tokens' ? mapping.tokens : (mapping.text ?? mapping.tokens);
+    const name = field ?? described.find(({ role }) => role === 'tokens')?.name;
+    return new Map(name === undefined ? [] : [[name, [lengths[row]!]]]);
+  }
+  return new Map(
+    Object.entries(one.tensors).map(([field, { dims }]) => {
+      const name = mapping[field] ?? field;
+      const rank = described.find((input) => input.name === name)?.shape?.length;
+      // Data may write a leading 1 for the batch axis.
+      return [name, rank === dims.length && dims[0] === 1 ? dims.slice(1) : dims];
+    }),
+  );
 }
 
 /** Counted once for each set of sizes that occurs. */
 function computedLengths(rows: SequencedRows, stream: StreamName): Int32Array {
   const known = new Map<string, number>();
   return Int32Array.from(rows.inputs, (one, row) => {
-    const shapes =
-      one.kind === 'tensors'
-        ? Object.fromEntries(
-            Object.entries(one.tensors).map(([field, { dims }]) => [
-              rows.mapping[field] ?? field,
-              [1, ...dims],
-            ]),
-          )
-        : tokenShape(rows, row);
+    const shapes = Object.fromEntries(
+      [...givenSizes(rows, one, row)].map(([name, dims]) => [name, [1, ...dims]]),
+    );
     const key = JSON.stringify(shapes);
     let count = known.get(key);
     if (count === undefined) {
@@ -76,11 +93,6 @@ function computedLengths(rows: SequencedRows, stream: StreamName): Int32Array {
     }
     return count;
   });
-}
-
-function tokenShape({ described, lengths }: SequencedRows, row: number): Record<string, readonly number[]> {
-  const tokens = described.find(({ role }) => role === 'tokens');
-  return tokens === undefined ? {} : { [tokens.name]: [1, lengths[row]!] };
 }
 
 /** The stream that a hook lies on. */

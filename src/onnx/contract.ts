@@ -237,13 +237,15 @@ export type SelfCheck = {
   readonly id:
     | 'residual-identity'
     | 'attention-rows'
-    | 'mlp-stays-in-place'
     | 'padded-equals-alone'
     | 'edit-changes-output'
     | 'no-op-edit'
+    | 'attention-mixes-positions'
+    | 'mlp-keeps-positions'
+    | 'edit-reaches-both'
     | 'run-equals-file';
   readonly state: 'passed' | 'failed' | 'not-applicable';
-  /** Largest absolute difference, or the quantity the check is about. */
+  /** Largest absolute difference, or the quantity the check is about; undefined where nothing was measured, or NaN came out. */
   readonly value: number | undefined;
   readonly limit: number | undefined;
   readonly note: string;
@@ -251,4 +253,5 @@ export type SelfCheck = {
   readonly perHook?: readonly HookNumber[];
 };
 
+/** `value` is NaN where NaN came out. */
 export type HookNumber = { readonly hook: string; readonly value: number };

@@ -101,29 +101,29 @@ function readBranch(
   const computed = new Set(of(GRAPH.node).flatMap((one) => texts(bytes, one, NODE.output)));
   // What the branch hands out takes the If's own names; a value handed out twice, or one of the outer graph, is copied.
   const renamed = new Map<string, string>();
-  const copies: MessageWriter[] = [];
+  const copied: { readonly inner: string; readonly name: string }[] = [];
   const results = of(GRAPH.output).map((one) => texts(bytes, one, VALUE_INFO.name)[0] ?? '');
   for (const [i, name] of node.outputs.entries()) {
     const inner = results[i];
     if (inner === undefined) return undefined;
     if (name === '') continue;
     if (computed.has(inner) && !renamed.has(inner)) renamed.set(inner, name);
-    else {
-      copies.push(
-        nodeMessage({
-          opType: 'Identity',
-          inputs: [renamed.get(inner) ?? inner],
-          outputs: [name],
-          name: outer.names.fresh(`mesascope/${name}`),
-        }),
-      );
-    }
+    else copied.push({ inner, name });
   }
   for (const name of defined) {
     if (renamed.has(name)) continue;
     if (outer.used.has(name)) renamed.set(name, outer.names.fresh(`${name}__${which}`));
     else outer.used.add(name);
   }
+  // After all names are settled: a stored tensor that is handed out may have the name of another one outside.
+  const copies = copied.map(({ inner, name }) =>
+    nodeMessage({
+      opType: 'Identity',
+      inputs: [renamed.get(inner) ?? inner],
+      outputs: [name],
+      name: outer.names.fresh(`mesascope/${name}`),
+    }),
+  );
   if (renamed.size > 0 && of(GRAPH.node).some((one) => readsInside(bytes, one, renamed))) return undefined;
   const part = (ranges: readonly ByteRange[], spots: readonly number[]): MessageWriter[] =>
     ranges.map((one) => withNames(bytes, one, spots, renamed));

@@ -25,8 +25,13 @@ export function prepareModel(file: ModelIndex, known?: HookMap): PreparedModel {
   const changes: string[] = [];
   let index = file;
   const flag = file.inputs.find(({ name, dataType }) => name === CACHE_FLAG && dataType === DATA_TYPE.bool);
-  const inlined = inlineBranches(index, flag === undefined ? {} : { [flag.name]: false });
-  if (inlined !== undefined) {
+  const given = flag === undefined ? {} : { [flag.name]: false };
+  // An If inside a branch lies in the graph once the branch does; each round leaves fewer.
+  for (
+    let inlined = inlineBranches(index, given);
+    inlined !== undefined;
+    inlined = inlineBranches(index, given)
+  ) {
     index = indexModel(inlined.bytes);
     for (const { condition, branch } of inlined.taken)
       changes.push(`the ${branch} branch of the If on ${JSON.stringify(condition)} is read in its place`);
@@ -45,14 +50,17 @@ export function prepareModel(file: ModelIndex, known?: HookMap): PreparedModel {
   return { index: rows, hooks: findHookPoints(rows), changes };
 }
 
-/** Values that only their layout keeps from being hooks; each after the stream that tells it batch and positions. */
+/** Values that only their layout keeps from being hooks; each after the start of its own stream, which tells batch and positions. */
 function flatValues({ hooks }: HookMap): FlatValue[] {
-  const like = hooks.find(({ name }) => name === 'embed');
-  if (like?.state !== 'available' || like.axes[0] !== 'batch' || like.axes[1] !== 'position') return [];
   const found = new Map<string, FlatValue>();
-  for (const hook of hooks) {
-    if (hook.state === 'unavailable' && hook.flat !== undefined)
-      found.set(hook.flat.value, { ...hook.flat, like: like.value });
+  for (const prefix of ['encoder.', '']) {
+    const like = hooks.find(({ name }) => name === `${prefix}embed`);
+    if (like?.state !== 'available' || like.axes[0] !== 'batch' || like.axes[1] !== 'position') continue;
+    for (const hook of hooks) {
+      if (hook.state !== 'unavailable' || hook.flat === undefined) continue;
+      if (hook.name.startsWith('encoder.') === (prefix !== ''))
+        found.set(hook.flat.value, { ...hook.flat, like: like.value });
+    }
   }
   return [...found.values()];
 }

@@ -107,9 +107,10 @@ const BOOLEAN_OR_INTEGER: ReadonlySet<string> = new Set([
 /** Operators that take integers first and give floats. */
 const FLOAT_FROM_INTEGERS: ReadonlySet<string> = new Set([
   'DequantizeLinear',
-  ...['EmbedLayerNormalization', 'QAttention', 'MatMulIntegerToFloat', 'GatherBlockQuantized'].map(
+  ...['EmbedLayerNormalization', 'QEmbedLayerNormalization', 'QAttention', 'MatMulIntegerToFloat'].map(
     (op) => `com.microsoft:${op}`,
   ),
+  'com.microsoft:GatherBlockQuantized',
 ]);
 
 function isFloatResult(of: {

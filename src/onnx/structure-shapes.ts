@@ -252,7 +252,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     only(packedAttentionShape(node, inputs)),
   ),
   'com.microsoft:GroupQueryAttention': (node, inputs) => only(groupedAttentionShape(node, inputs)),
-  'com.microsoft:EmbedLayerNormalization': (_, inputs) => embeddedShapes(inputs),
+  ...each(['com.microsoft:EmbedLayerNormalization', 'com.microsoft:QEmbedLayerNormalization'], (_, inputs) =>
+    embeddedShapes(inputs),
+  ),
   'com.microsoft:GatherBlockQuantized': (node, inputs) => only(blockGatherShape(node, inputs)),
   DynamicQuantizeLinear: (_, inputs) => [inputs[0]?.dims, [], []],
   ...each(

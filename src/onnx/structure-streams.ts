@@ -1,5 +1,5 @@
 /** @file onnx: which chain of sums is the main stream, which one its encoder, and what counts their positions. */
-import type { HookMap, ModelIndex, StreamName } from './contract.ts';
+import type { HookMap, ModelIndex, StreamName, ValueInfo } from './contract.ts';
 import { DATA_TYPE } from './contract.ts';
 import { type Block, blocksOf } from './structure-blocks.ts';
 import { type Structure, structureOf } from './structure-facts.ts';
@@ -39,7 +39,10 @@ function mayBeStream(
   return chain.length >= 2 && rankOf(structure, chain[0]!) === rankOf(structure, stream[0]!);
 }
 
-/** What counts the positions of a stream: the input whose second axis has their number, or nothing but the graph. */
+/**
+ * What counts the positions of a stream: the input whose second axis has their number, or nothing but the graph. Of several the ids, which
+ * data give, before masks, positions and types, which follow from them.
+ */
 export function sequenceOf(
   index: ModelIndex,
   structure: Structure,
@@ -48,8 +51,7 @@ export function sequenceOf(
 ): HookMap['sequences'] {
   if (size === undefined) return {};
   const { graph, facts } = structure;
-  // Ids before floats: a tensor may have an axis of the same size by chance.
-  const inputs = [...index.inputs].sort((a, b) => Number(isFloat(a)) - Number(isFloat(b)));
+  const inputs = [...index.inputs].sort((a, b) => likelihood(b) - likelihood(a));
   const found = inputs.find(({ name }) => facts[graph.numberOf.get(name)!]!.dims?.[1] === size);
   if (found !== undefined) return { [stream]: { kind: 'input', input: found.name } };
   const other = streamSizes(structureOf(index, { skip: OTHER_SIZES }))[stream];
@@ -73,8 +75,16 @@ function streamSizes(structure: Structure): Partial<Record<StreamName, number | 
   return { main: positionSize(main), encoder: encoder === undefined ? undefined : positionSize(encoder) };
 }
 
-function isFloat({ dataType }: { readonly dataType: number | undefined }): boolean {
-  return dataType === DATA_TYPE.float32 || dataType === DATA_TYPE.float16 || dataType === DATA_TYPE.float64;
+/** Names that exporters give to ids of tokens, and to what is derived from them. */
+const IDS = /^(decoder_)?(input_ids|tokens|token_ids)$/i;
+const DERIVED = /mask|position|token_type|segment/i;
+
+/** How likely an input is the one that data give for each position, of several that have the right size; higher is likelier. */
+function likelihood({ name, dataType }: ValueInfo): number {
+  // A tensor may have an axis of the same size by chance.
+  if (dataType === DATA_TYPE.float32 || dataType === DATA_TYPE.float16 || dataType === DATA_TYPE.float64)
+    return 0;
+  return IDS.test(name) ? 3 : DERIVED.test(name) ? 1 : 2;
 }
 
 /** Example size of the positions that attention of these blocks reads from. */

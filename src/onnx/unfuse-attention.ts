@@ -1,8 +1,9 @@
-/** @file onnx: writes fused attention that projects, or takes q, k and v packed, as its projections and what follows them. */
-import type { AttributeSpec, NodeSpec } from './build.ts';
+/** @file onnx: writes fused attention that projects, adds a bias, or takes q, k and v packed, as these steps and what follows them. */
+import type { NodeSpec } from './build.ts';
 import type { ModelIndex, NodeView } from './contract.ts';
 import { DATA_TYPE } from './contract.ts';
 import { type Structure, structureOf } from './structure-facts.ts';
+import { attributesOf, nodeNameOf, type StepWriter, stepWriter } from './unfuse-writer.ts';
 import type { FreshNames } from './value-names.ts';
 import { valueTypes } from './value-types.ts';
 
@@ -40,25 +41,27 @@ export class AttentionSteps {
       (mask === '' || this.#maskKind(mask) !== undefined) &&
       this.#isFloat32(weight);
     if (!simple || heads?.int === undefined || !sizes.every(Number.isInteger)) return undefined;
-    const { steps, add, numbers } = this.#writer(node);
+    const writer = stepWriter(node, this.#names);
+    const { steps, add, numbers } = writer;
     const product = add('MatMul', [x, weight], 'qkv');
     const packed = bias === '' ? product : add('Add', [product, bias], 'qkv_biased');
-    const parts = this.#split(packed, sizes, { steps, add, numbers });
+    const parts = this.#split(packed, sizes, writer);
     const [q, k, v] = parts.map((part, i) => {
       const rows = add('Reshape', [part, numbers([0, 0, heads.int!, -1], 'heads')], `${'qkv'[i]}_heads`);
       return add('Transpose', [rows], `${'qkv'[i]}_by_head`, {
         perm: { ints: i === 1 ? [0, 2, 3, 1] : [0, 2, 1, 3] },
       });
     });
-    const scale = node.attributes.scale?.float ?? 1 / Math.sqrt(sizes[0]! / heads.int);
+    // The operator takes a scale of 0 for none.
+    const scale = node.attributes.scale?.float || 1 / Math.sqrt(sizes[0]! / heads.int);
     let scores = add('Mul', [add('MatMul', [q!, k!], 'products'), this.#number(scale, add)], 'scores');
     if (mask !== '') {
       const filter = node.attributes.mask_filter_value?.float ?? MASK_FILTER;
-      const marks =
-        this.#maskKind(mask) === 'lengths' ? this.#withinLengths(x, mask, { add, numbers }) : mask;
-      const kept = add('Cast', [marks], 'kept', { to: { int: DATA_TYPE.float32 } });
-      const left = add('Sub', [this.#number(1, add), kept], 'left_out');
-      const added = add('Mul', [left, this.#number(filter, add)], 'mask');
+      const kept =
+        this.#maskKind(mask) === 'lengths'
+          ? this.#withinLengths(x, mask, writer)
+          : this.#aboveZero(mask, writer);
+      const added = add('Where', [kept, this.#number(0, add), this.#number(filter, add)], 'mask');
       scores = add(
         'Add',
         [scores, add('Reshape', [added, numbers([0, 1, 1, -1], 'mask_shape')], 'mask_rows')],
@@ -87,21 +90,44 @@ export class AttentionSteps {
     if (heads?.int === undefined || groups?.int === undefined || width === undefined) return undefined;
     const head = width / (heads.int + 2 * groups.int);
     if (!Number.isInteger(head)) return undefined;
-    const { steps, add, numbers } = this.#writer(node);
-    const parts = this.#split(packed, [heads.int * head, groups.int * head, groups.int * head], {
-      steps,
-      add,
-      numbers,
+    const writer = stepWriter(node, this.#names);
+    const parts = this.#split(packed, [heads.int * head, groups.int * head, groups.int * head], writer);
+    return [...writer.steps, this.#sameOver([...parts, ...rest], node)];
+  }
+
+  /**
+   * com.microsoft:MultiHeadAttention that adds the bias of its projections: three sums before the same operator without it, so that q, k
+   * and v with their bias are values. Undefined where keys or values are packed or come by head, or sizes are not known.
+   */
+  biasedAttention(node: NodeView): readonly NodeSpec[] | undefined {
+    const [q = '', k = '', v = '', bias = '', ...rest] = node.inputs;
+    if ([q, k, v, bias].includes('')) return undefined;
+    const sizes = [q, k, v].map((name) => {
+      const dims = this.#dims(name);
+      return dims?.length === 3 ? dims[2]! : Number.NaN;
     });
-    steps.push({
-      opType: node.opType,
-      domain: node.domain,
-      inputs: [...parts, ...rest],
-      outputs: node.outputs,
-      name: node.name === '' ? this.#names.fresh(`mesascope/${node.outputs[0]}`) : node.name,
+    const all = this.#dims(bias);
+    if (all?.length !== 1 || sizes.reduce((sum, size) => sum + size, 0) !== all[0]) return undefined;
+    const writer = stepWriter(node, this.#names);
+    const parts = this.#split(bias, sizes, writer);
+    const biased = [q, k, v].map((name, i) => writer.add('Add', [name, parts[i]!], `${'qkv'[i]}_biased`));
+    return [
+      ...writer.steps,
+      this.#sameOver(rest.some((name) => name !== '') ? [...biased, '', ...rest] : biased, node),
+    ];
+  }
+
+  /** The same operator over other inputs. */
+  #sameOver(inputs: readonly string[], node: NodeView): NodeSpec {
+    const { opType, domain, outputs } = node;
+    return {
+      opType,
+      domain,
+      inputs,
+      outputs,
+      name: nodeNameOf(node, this.#names),
       attributes: attributesOf(node),
-    });
-    return steps;
+    };
   }
 
   /** A mark per key [batch, position], or the count of keys that are kept [batch]; undefined for masks of other forms. */
@@ -112,19 +138,21 @@ export class AttentionSteps {
   }
 
   /** Whether each position of `x` [batch, position, width] is below its row's length. */
-  #withinLengths(x: string, lengths: string, { add, numbers }: Pick<Writer, 'add' | 'numbers'>): string {
-    const scalar = (value: bigint, wish: string): string =>
-      add('Constant', [], wish, {
-        value: { tensor: { dims: [], type: 'int64', data: BigInt64Array.of(value) } },
-      });
-    const one = scalar(1n, 'one');
+  #withinLengths(x: string, lengths: string, { add, numbers, scalar }: StepWriter): string {
+    const one = scalar(1, 'one');
     const size = add('Gather', [add('Shape', [x], 'sizes'), one], 'positions', { axis: { int: 0 } });
-    const places = add('Range', [scalar(0n, 'zero'), size, one], 'places');
+    const places = add('Range', [scalar(0, 'zero'), size, one], 'places');
     const wide = add('Cast', [lengths], 'lengths', { to: { int: DATA_TYPE.int64 } });
     return add('Less', [places, add('Reshape', [wide, numbers([-1, 1], 'column')], 'ends')], 'within');
   }
 
-  #split(packed: string, sizes: readonly number[], { steps, numbers }: Writer): string[] {
+  /** Whether each mark is above 0, which is what the operator asks; marks other than 0 and 1 occur. */
+  #aboveZero(marks: string, { add }: StepWriter): string {
+    const wide = add('Cast', [marks], 'marks', { to: { int: DATA_TYPE.float32 } });
+    return add('Greater', [wide, this.#number(0, add)], 'kept');
+  }
+
+  #split(packed: string, sizes: readonly number[], { steps, numbers }: StepWriter): string[] {
     const outputs = ['q', 'k', 'v'].map((part) => this.#names.fresh(`${packed}__${part}`));
     const byInput = (this.#index.opsets[''] ?? 0) >= SPLIT_BY_INPUT;
     steps.push({
@@ -137,28 +165,7 @@ export class AttentionSteps {
     return outputs;
   }
 
-  #writer(node: NodeView): Writer {
-    const steps: NodeSpec[] = [];
-    const add: Writer['add'] = (opType, inputs, wish, attributes) => {
-      const output = this.#names.fresh(`${node.outputs[0]}__${wish}`);
-      const name = this.#names.fresh(`mesascope/${output}`);
-      steps.push({
-        opType,
-        inputs,
-        outputs: [output],
-        name,
-        ...(attributes === undefined ? {} : { attributes }),
-      });
-      return output;
-    };
-    const numbers: Writer['numbers'] = (values, wish) =>
-      add('Constant', [], wish, {
-        value: { tensor: { dims: [values.length], type: 'int64', data: BigInt64Array.from(values, BigInt) } },
-      });
-    return { steps, add, numbers };
-  }
-
-  #number(value: number, add: Writer['add']): string {
+  #number(value: number, add: StepWriter['add']): string {
     return add('Constant', [], 'number', {
       value: { tensor: { dims: [], type: 'float32', data: Float32Array.of(value) } },
     });
@@ -178,28 +185,4 @@ export class AttentionSteps {
     this.#types ??= valueTypes(this.#index);
     return this.#types.get(name) === DATA_TYPE.float32;
   }
-}
-
-type Writer = {
-  readonly steps: NodeSpec[];
-  readonly add: (
-    opType: string,
-    inputs: readonly string[],
-    wish: string,
-    attributes?: Readonly<Record<string, AttributeSpec>>,
-  ) => string;
-  readonly numbers: (values: readonly number[], wish: string) => string;
-};
-
-/** A node's attributes as they are written; tensors and graphs do not occur in these operators. */
-function attributesOf(node: NodeView): Record<string, AttributeSpec> {
-  const written: Record<string, AttributeSpec> = {};
-  for (const [name, { int, ints, float, floats, string }] of Object.entries(node.attributes)) {
-    if (int !== undefined) written[name] = { int };
-    else if (float !== undefined) written[name] = { float };
-    else if (string !== undefined) written[name] = { string };
-    else if (ints !== undefined) written[name] = { ints };
-    else if (floats !== undefined) written[name] = { floats };
-  }
-  return written;
 }

@@ -1,8 +1,11 @@
 /** @file test: padded rows give what PyTorch recorded of the row alone where a graph can be padded, and where it cannot it is said, with the reason. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { measurePadding, type PaddingCheck } from '../../src/capture/padding.ts';
 import type { ModelInput } from '../../src/core/data-set.ts';
 import { openModel } from '../../src/model/open-model.ts';
+import { temporaryFolder } from '../store/data-file.ts';
 import { readSafetensors } from '../store/read-safetensors.ts';
 import {
   CACHED,
@@ -148,5 +151,23 @@ describe('a model that cannot be padded', () => {
     const [full] = await padding(GRID_MODEL, { inputs: randomRows({ count: 2, seed: 1, shortest: 6 }) });
     expect(full!.statement).toBe('The model has positions for 6 tokens, too few for 6 and 3 of padding.');
     expect(await codeOf(padding(GRID_MODEL, { tokens: 0 }))).toBe('BAD_SETTING');
+  });
+});
+
+describe('an encoder-decoder beside its configuration', () => {
+  it('has the rows of its encoder padded, and its decoder fed the token that starts it', async () => {
+    const folder = await temporaryFolder();
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ decoder_start_token_id: 0 }));
+    const bytes = readFileSync(new URL('../fixtures/exports/t5.current.onnx', import.meta.url));
+    const model = await openModel({ bytes, name: 't5', folder });
+    const checks = await measurePadding(model, { tokens: 4 });
+    await model.close();
+    for (const { side, state, statement } of checks) {
+      expect([side, state]).toEqual([side, 'equal']);
+      expect(statement).toBe(
+        `The encoder's rows padded on the ${side}, with a mask (the decoder is fed the token that starts it), give what they give alone.`,
+      );
+    }
+    expect(checks).toHaveLength(2);
   });
 });

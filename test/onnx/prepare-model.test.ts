@@ -1,41 +1,14 @@
-/** @file onnx test: decided branches and fused operators written in another way compute the same, and stay where they cannot. */
+/** @file onnx test: decided branches and flat values written in another way compute the same, and stay where they cannot. */
 import { describe, expect, it } from 'vitest';
 import { buildModel, type GraphSpec, type ModelSpec, type NodeSpec } from '../../src/onnx/build.ts';
-import type { ModelIndex } from '../../src/onnx/contract.ts';
 import { indexModel } from '../../src/onnx/index-model.ts';
 import { inlineBranches } from '../../src/onnx/inline-branch.ts';
 import { instrument } from '../../src/onnx/instrument.ts';
 import { prepareModel } from '../../src/onnx/prepare-model.ts';
-import { unfuse } from '../../src/onnx/unfuse.ts';
-import { largestDifference } from './hooks-fixtures.ts';
-import { float32, floats, run, type Values } from './ort-run.ts';
-
-const CONTRIB = { 'com.microsoft': 1 };
-const numbers = (count: number, seed = 1): Float32Array =>
-  Float32Array.from({ length: count }, (_, i) => Math.sin(seed * 12.9898 + i * 78.233) * 0.8);
-const tensor = (
-  name: string,
-  dims: readonly number[],
-  seed: number,
-): NonNullable<ModelSpec['initializers']>[number] => ({
-  name,
-  dims,
-  type: 'float32',
-  data: numbers(
-    dims.reduce((product, size) => product * size, 1),
-    seed,
-  ),
-});
-
-/** Runs both and gives the largest difference of every output. */
-async function apart(before: Uint8Array, after: Uint8Array, feeds: Values): Promise<number> {
-  const [a, b] = [await run(before, feeds), await run(after, feeds)];
-  expect(Object.keys(b)).toEqual(Object.keys(a));
-  return Math.max(...Object.keys(a).map((name) => largestDifference(floats(a[name]), floats(b[name]))));
-}
-
-const X = { name: 'x', type: 'float32', shape: ['batch', 'length', 8] } as const;
-const FEEDS = { x: float32([2, 3, 8], numbers(48)), y: float32([2, 3, 8], numbers(48, 2)) };
+import { GraphWriter, SIZES } from './hooks-graphs.ts';
+import { floats, run, type Values } from './ort-run.ts';
+import { apart, FEEDS, tensor, X } from './rewritten.ts';
+import { ids } from './small-models.ts';
 
 describe('an If whose condition is known', () => {
   const branch = (opType: string, name: string): GraphSpec => ({
@@ -125,149 +98,96 @@ describe('an If whose condition is known', () => {
       Array(2).fill('the else branch of the If on "use_cache_branch" is read in its place'),
     );
   });
-});
 
-describe('a fused residual sum', () => {
-  const skip = (
-    outputs: readonly string[],
-    inputs: readonly string[],
-    opType = 'SkipLayerNormalization',
-  ): ModelSpec => ({
-    inputs: [X, { ...X, name: 'y' }],
-    initializers: [
-      tensor('gain', [8], 3),
-      tensor('shift', [8], 4),
-      tensor('bias', [8], 5),
-      tensor('w', [8, 8], 6),
-    ],
-    nodes: [
-      { opType: 'MatMul', inputs: ['y', 'w'], outputs: ['branch'] },
-      { opType, domain: 'com.microsoft', inputs, outputs, attributes: { epsilon: { float: 1e-3 } } },
-    ],
-    outputs: outputs.filter((name) => name !== '').map((name) => ({ name })),
-    domains: CONTRIB,
-  });
-
-  it.each([
-    ['without bias', ['normed', '', '', 'sum'], ['x', 'branch', 'gain', 'shift'], 'SkipLayerNormalization'],
-    [
-      'with bias',
-      ['normed', '', '', 'sum'],
-      ['x', 'branch', 'gain', 'shift', 'bias'],
-      'SkipLayerNormalization',
-    ],
-    [
-      'of a branch that comes first',
-      ['normed'],
-      ['branch', 'x', 'gain', 'shift', 'bias'],
-      'SkipLayerNormalization',
-    ],
-    ['whose sum is not handed out', ['normed'], ['x', 'branch', 'gain'], 'SkipLayerNormalization'],
-    [
-      "of two streams, whose bias is no branch's",
-      ['normed', '', '', 'sum'],
-      ['x', 'y', 'gain', 'shift', 'bias'],
-      'SkipLayerNormalization',
-    ],
-    [
-      'simplified',
-      ['normed', '', '', 'sum'],
-      ['x', 'branch', 'gain', 'bias'],
-      'SkipSimplifiedLayerNormalization',
-    ],
-  ] as const)('%s becomes sums and a norm', async (_, outputs, inputs, opType) => {
-    const bytes = buildModel(skip(outputs, inputs, opType));
-    const unfused = unfuse(indexModel(bytes))!;
-    expect(unfused.counts).toEqual({ [opType]: 1 });
-    expect(indexModel(unfused.bytes).nodes.some(({ domain }) => domain === 'com.microsoft')).toBe(false);
-    expect(await apart(bytes, unfused.bytes, FEEDS)).toBeLessThan(2e-6);
-  });
-
-  it('that is edited reaches the norm behind it, which the fused operator would keep from it', async () => {
-    const bytes = buildModel(skip(['normed', '', '', 'sum'], ['x', 'branch', 'gain', 'shift']));
-    const change = async (index: ModelIndex): Promise<number> => {
-      const made = instrument(index, { outputs: [], edits: [{ value: 'sum', kind: 'add', id: 'e' }] });
-      const [edit] = made.edits;
-      const feeds = (on: number): Values => ({
-        ...FEEDS,
-        [edit!.mask]: { type: 'bool', dims: [2, 3, 1], data: new Uint8Array(6).fill(on) },
-        [edit!.value!]: float32([2, 3, 8], numbers(48, 7)),
-      });
-      const [off, on] = [await run(made.bytes, feeds(0)), await run(made.bytes, feeds(1))];
-      return largestDifference(floats(off.normed), floats(on.normed));
-    };
-    expect(await change(indexModel(bytes))).toBe(0);
-    expect(await change(prepareModel(indexModel(bytes)).index)).toBeGreaterThan(0.1);
-  });
-
-  it('whose deviation is used elsewhere stays as it is', () => {
-    const spec = skip(['normed', 'mean', '', 'sum'], ['x', 'branch', 'gain', 'shift']);
-    expect(unfuse(indexModel(buildModel(spec)))).toBeUndefined();
-  });
-});
-
-describe('a fused nonlinearity with a bias', () => {
-  it.each(['BiasGelu', 'FastGelu'])('%s becomes a sum and the nonlinearity', async (opType) => {
+  it('gives each of two branches the stored tensor that it hands out, though both call theirs the same', async () => {
+    const constant = (seed: number): GraphSpec => ({
+      inputs: [],
+      nodes: [],
+      initializers: [tensor('c', [8], seed)],
+      outputs: [{ name: 'c', type: 'float32', shape: [8] }],
+    });
+    const conditional = (output: string, seed: number): NodeSpec => ({
+      opType: 'If',
+      inputs: ['flag'],
+      outputs: [output],
+      attributes: { then_branch: { graph: constant(seed) }, else_branch: { graph: constant(seed + 1) } },
+    });
     const bytes = buildModel({
       inputs: [X],
-      initializers: [tensor('bias', [8], 5)],
-      nodes: [{ opType, domain: 'com.microsoft', inputs: ['x', 'bias'], outputs: ['out'] }],
-      outputs: [{ name: 'out' }],
-      domains: CONTRIB,
+      initializers: [{ name: 'flag', dims: [1], type: 'bool', data: Uint8Array.of(1) }],
+      nodes: [
+        conditional('first', 3),
+        conditional('second', 5),
+        { opType: 'Sub', inputs: ['first', 'second'], outputs: ['apart'] },
+        { opType: 'Add', inputs: ['x', 'apart'], outputs: ['sum'] },
+      ],
+      outputs: [{ name: 'sum' }],
     });
-    const unfused = unfuse(indexModel(bytes))!;
-    expect(await apart(bytes, unfused.bytes, { x: FEEDS.x })).toBeLessThan(2e-6);
+    const { bytes: inlined } = inlineBranches(indexModel(bytes), {})!;
+    expect(await apart(bytes, inlined, { x: FEEDS.x })).toBe(0);
+    // The two are different numbers, or the comparison says nothing.
+    const [sum, x] = [floats((await run(inlined, { x: FEEDS.x })).sum), floats(FEEDS.x)];
+    expect(sum.some((value, i) => Math.abs(value - x[i]!) > 0.1)).toBe(true);
+  });
+
+  it('inside the branch of another one is read in its place as well', async () => {
+    const outer = spec('stored');
+    const inside = (graph: GraphSpec, output: string): GraphSpec => ({
+      inputs: [],
+      nodes: [
+        {
+          opType: 'If',
+          inputs: ['flag'],
+          outputs: [output],
+          attributes: { then_branch: { graph }, else_branch: { graph } },
+        },
+      ],
+      outputs: [{ name: output, type: 'float32' }],
+    });
+    const { outputs } = branch('Mul', 'then');
+    const one = { ...branch('Mul', 'then'), outputs: outputs.slice(0, 1) };
+    const nested: NodeSpec = {
+      opType: 'If',
+      inputs: ['flag'],
+      outputs: ['first'],
+      attributes: {
+        then_branch: { graph: inside(one, 'within') },
+        else_branch: { graph: inside(one, 'without') },
+      },
+    };
+    const bytes = buildModel({ ...outer, nodes: [nested], outputs: [{ name: 'first' }] });
+    const { index, changes } = prepareModel(indexModel(bytes));
+    expect(index.nodes.map(({ opType }) => opType)).toEqual(['Mul', 'Identity', 'Add']);
+    expect(changes).toHaveLength(2);
+    expect(await apart(bytes, index.bytes, { x: FEEDS.x })).toBe(0);
   });
 });
 
-describe('fused attention', () => {
-  const attention = (mask: 'none' | 'marks' | 'lengths', more: NodeSpec['attributes'] = {}): ModelSpec => ({
-    inputs: [
-      X,
-      ...(mask === 'none'
-        ? []
-        : [
-            {
-              name: 'mask',
-              type: 'int32',
-              shape: mask === 'marks' ? ['batch', 'length'] : ['batch'],
-            } as const,
-          ]),
-    ],
-    initializers: [tensor('w', [8, 24], 3), tensor('b', [24], 4)],
-    nodes: [
-      {
-        opType: 'Attention',
-        domain: 'com.microsoft',
-        inputs: ['x', 'w', 'b', ...(mask === 'none' ? [] : ['mask'])],
-        outputs: ['out'],
-        attributes: { num_heads: { int: 2 }, ...more },
-      },
-    ],
-    outputs: [{ name: 'out' }],
-    domains: CONTRIB,
-  });
-  const masks = {
-    none: {},
-    marks: { mask: { type: 'int32', dims: [2, 3], data: Int32Array.of(1, 1, 0, 1, 1, 1) } },
-    lengths: { mask: { type: 'int32', dims: [2], data: Int32Array.of(2, 3) } },
-  } as const;
-
-  it.each(['none', 'marks', 'lengths'] as const)('with a mask of %s becomes its steps', async (mask) => {
-    const bytes = buildModel(attention(mask));
-    const unfused = unfuse(indexModel(bytes))!;
-    expect(unfused.counts).toEqual({ Attention: 1 });
-    expect(await apart(bytes, unfused.bytes, { x: FEEDS.x, ...masks[mask] })).toBeLessThan(2e-6);
-  });
-
-  it('with a scale and a filter of its own keeps them', async () => {
-    const bytes = buildModel(attention('marks', { scale: { float: 0.7 }, mask_filter_value: { float: -3 } }));
-    expect(await apart(bytes, unfuse(indexModel(bytes))!.bytes, { x: FEEDS.x, ...masks.marks })).toBeLessThan(
-      2e-6,
-    );
-  });
-
-  it('that is causal stays as it is, since its steps are not known here', () => {
-    expect(unfuse(indexModel(buildModel(attention('none', { unidirectional: { int: 1 } }))))).toBeUndefined();
+describe('values with batch and positions on one axis', () => {
+  it('take the sizes of their own stream, where an encoder and its decoder have different ones', async () => {
+    const w = new GraphWriter();
+    let encoder = w.embed();
+    encoder = w.op('Add', [encoder, w.attention(w.norm(encoder))]);
+    const flat = w.op('Reshape', [w.norm(encoder), w.ints(-1, SIZES.width)]);
+    const hidden = w.op('Relu', [w.linear(flat, SIZES.width, SIZES.hidden)]);
+    const back = w.op('Reshape', [w.linear(hidden, SIZES.hidden, SIZES.width), w.op('Shape', [encoder])]);
+    const states = w.norm(w.op('Add', [encoder, back]));
+    let decoder = w.op('Gather', [w.floats([SIZES.vocabulary, SIZES.width], 1), 'decoder_input_ids']);
+    decoder = w.op('Add', [decoder, w.attention(w.norm(decoder))]);
+    decoder = w.op('Add', [decoder, w.attention(w.norm(decoder), { other: states })]);
+    decoder = w.op('Add', [decoder, w.mlp(w.norm(decoder))]);
+    const more = [{ name: 'decoder_input_ids', type: 'int64', shape: ['batch', 'target'] } as const];
+    const bytes = w.model(w.logits(w.norm(decoder)), { more });
+    const { index, hooks, changes } = prepareModel(indexModel(bytes));
+    expect(changes.join()).toContain('whose batch and positions are one axis');
+    expect(hooks.hooks.find(({ name }) => name === 'encoder.blocks.0.mlp_pre')).toMatchObject({
+      state: 'available',
+      axes: ['batch', 'position', 'width'],
+    });
+    const feeds: Values = {
+      ids: ids([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]),
+      decoder_input_ids: ids([1, 2, 3], [4, 5, 6]),
+    };
+    expect(await apart(bytes, index.bytes, feeds)).toBe(0);
   });
 });
