@@ -7,6 +7,7 @@ import type { TensorValue } from '../model/runtime.ts';
 import { streamOf } from '../model/sequences.ts';
 import type { OpenSession } from '../model/session-pool.ts';
 import type { HookNumber, HookPoint, SelfCheck } from '../onnx/contract.ts';
+import { neededFor, producers } from '../onnx/prune.ts';
 import {
   atLeast,
   atMost,
@@ -98,13 +99,25 @@ const MIXED =
 
 function bothCheck(model: Model, felt: readonly Felt[]): Check & Pick<SelfCheck, 'perHook'> {
   const { limit } = toleranceOf(model);
-  const perHook = felt.map(({ part, here, past, sumSize }): HookNumber => {
+  const producer = producers(model.index);
+  // A part may have nothing to say of the rows that are run (its nonlinearity is 0 there): that it reads the stream is then seen in the graph.
+  const silent = felt.filter(
+    ({ part, here }) =>
+      here < LEAST_EFFECT && neededFor(producer, [part.out.value]).values.has(part.from.value),
+  );
+  const perHook = felt.map((one): HookNumber => {
+    const { part, here, past, sumSize } = one;
     // What is left of a sum less its terms is never quite the same twice.
-    const beside = past !== undefined && past <= limit * sumSize ? 0 : (past ?? here);
-    return { hook: part.out.name, value: Math.min(here, beside) };
+    const beside = past !== undefined && past <= limit * sumSize ? 0 : past;
+    if (silent.includes(one)) return { hook: part.out.name, value: beside ?? LEAST_EFFECT };
+    return { hook: part.out.name, value: Math.min(here, beside ?? here) };
   });
   const weakest = least(perHook);
-  const note = `least change, where the stream is edited, of what is added and of the stream beside it, at ${weakest.hook}`;
+  const quiet =
+    silent.length === 0
+      ? ''
+      : `; ${silent.length} add${silent.length === 1 ? 's' : ''} the same whatever the stream is on the row that was run, such as ${silent[0]!.part.out.name}`;
+  const note = `least change, where the stream is edited, of what is added and of the stream beside it, at ${weakest.hook}${quiet}`;
   return { ...atLeast(weakest.value, LEAST_EFFECT, note), perHook };
 }
 

@@ -6,6 +6,7 @@ import { verifyModel } from '../../src/capture/verify-model.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
 import { buildModel } from '../../src/onnx/build.ts';
 import type { HookNumber, HookPoint, SelfCheck } from '../../src/onnx/contract.ts';
+import { organismFile } from '../models/organism.ts';
 import { GraphWriter } from '../onnx/hooks-graphs.ts';
 import { residualSpec } from '../onnx/small-models.ts';
 import { codeOf, EXPORTS, exportPath, GRID_MODEL, randomRows } from './small-models.ts';
@@ -85,6 +86,14 @@ describe('the self-checks', () => {
       'TOKENIZER_MISSING',
     );
     await model.close();
+  });
+
+  it('pass where a part has nothing to say of the row that is run, and say so', async () => {
+    const checks = await checksOf(organismFile('compiled/gated', 'model.onnx'));
+    expect(checks.filter(({ state }) => state === 'failed')).toEqual([]);
+    expect(checks.find(({ id }) => id === 'edit-reaches-both')!.note).toMatch(
+      /adds? the same whatever the stream is/,
+    );
   });
 
   it('fail when a hook is not the value it is taken for', async () => {
