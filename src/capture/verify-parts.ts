@@ -72,7 +72,7 @@ export async function partChecks(context: Context): Promise<SelfCheck[]> {
   return ids.map((id, i) => ({ id, ...checks[i]! }));
 }
 
-function attentionCheck(model: Model, felt: readonly Felt[]): Check & Pick<SelfCheck, 'perHook'> {
+function attentionCheck(model: Model, felt: readonly Felt[]): Check {
   const own = felt.filter(({ part, ownKeys }) => part.kind === 'attention' && ownKeys);
   if (own.length === 0) return notApplicable('no block shows what attention to its own stream adds');
   if (model.mixesRows) return notApplicable(MIXED);
@@ -82,7 +82,7 @@ function attentionCheck(model: Model, felt: readonly Felt[]): Check & Pick<SelfC
   return { ...atLeast(weakest.value, LEAST_EFFECT, note), perHook };
 }
 
-function mlpCheck(model: Model, felt: readonly Felt[]): Check & Pick<SelfCheck, 'perHook'> {
+function mlpCheck(model: Model, felt: readonly Felt[]): Check {
   const own = felt.filter(({ part }) => part.kind === 'mlp');
   if (own.length === 0) return notApplicable('no block shows what an MLP adds together with what it reads');
   if (model.mixesRows) return notApplicable(MIXED);
@@ -97,7 +97,7 @@ function mlpCheck(model: Model, felt: readonly Felt[]): Check & Pick<SelfCheck, 
 const MIXED =
   'activations are quantised over all positions together, so that an edit of one changes them all';
 
-function bothCheck(model: Model, felt: readonly Felt[]): Check & Pick<SelfCheck, 'perHook'> {
+function bothCheck(model: Model, felt: readonly Felt[]): Check {
   const { limit } = toleranceOf(model);
   const producer = producers(model.index);
   // A part may have nothing to say of the rows that are run (its nonlinearity is 0 there): that it reads the stream is then seen in the graph.

@@ -122,6 +122,7 @@ function roleAt(
   if (width === 0) return 'other';
   switch (node.opType) {
     case 'Add':
+    case 'Sum':
     case 'Sub':
       if (width > 1) return 'embedding';
       return besideNorm ? 'norm' : 'bias';
