@@ -82,10 +82,14 @@ function startsWithNorm(structure: Structure, { sum, branches }: BlockSum): bool
     sum.source,
     branches.map(({ value }) => value),
   );
+  // A norm is told to take what a cast took in front of it.
+  const before = layoutsBefore(structure, sum.source);
   return region.some((at) => {
     const value = nodes[at]!.outputs[0];
     const from = value === undefined || value < 0 ? undefined : normInput(structure, value);
-    return from !== undefined && layoutsBefore(structure, from).includes(sum.source);
+    return (
+      from !== undefined && (before.includes(from) || layoutsBefore(structure, from).includes(sum.source))
+    );
   });
 }
 

@@ -72,6 +72,19 @@ describe('a term that the sums take in a form of its own', () => {
     expect(residualIdentities(map)).toHaveLength(4);
   });
 
+  it('by a cast that norms read as well begins with a norm all the same', async () => {
+    const g = new GraphWriter();
+    let x = g.embed();
+    for (let i = 0; i < 2; i++) {
+      for (const part of [(y: string) => g.attention(y), (y: string) => g.mlp(y)]) {
+        const cast = g.op('Cast', [x], { to: { int: 1 } });
+        x = g.op('Add', [cast, part(g.rmsNorm(cast))]);
+      }
+    }
+    const map = await mapOf(g, g.logits(g.norm(x)));
+    expect(map.blocks.map(({ norm }) => norm)).toEqual(['pre', 'pre']);
+  });
+
   it('by a scale has the same names, and no sum is claimed', async () => {
     const g = new GraphWriter();
     const alpha = g.scalar(1.7);
