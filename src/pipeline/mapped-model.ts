@@ -97,6 +97,9 @@ async function withScores(
   };
 }
 
+/** The stage under which rows of interventions are reported; no stage of that name is opened: they belong to the one that asked for them. */
+const STAGE = 'interventions';
+
 /** Interventions on the data set's own examples; sessions are opened once per set of hooks and closed together. */
 export function intervener(
   mapped: MappedModel,
@@ -106,6 +109,7 @@ export function intervener(
   const { model, dataSet } = mapped;
   const open = new Map<string, Promise<Interventions>>();
   const inputs = dataSet.examples.map((example) => example.input);
+  let done = 0;
   const observed: ObserveIntervened = async ({ hooks, position, rows, values, observe }) => {
     const key = `${hooks.join(',')} ${observe.join(',')}`;
     let session = open.get(key);
@@ -124,6 +128,8 @@ export function intervener(
     const { choiceLogits, choiceMass, hidden } = await (await session).observe(request, {
       signal: control.signal,
     });
+    done += rows.length;
+    control.onProgress?.({ kind: 'stage-progress', stage: STAGE, done });
     return { logProbabilities: logProbabilities(choiceLogits), choiceMass, hidden };
   };
   return {

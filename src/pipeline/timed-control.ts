@@ -16,10 +16,27 @@ export function timedControl(outer: RunControl): TimedControl {
   const begun = performance.now();
   const stages: { stage: string; durationMs: number }[] = [];
   const reused: string[] = [];
+  const open: { readonly stage: string; done: number }[] = [];
+  /** By stage, what was reported of it last. */
+  const reported = new Map<string, number>();
   const onProgress = (event: ProgressEvent): void => {
-    if (event.kind === 'stage-end')
+    if (event.kind === 'stage-start') open.push({ stage: event.stage, done: 0 });
+    if (event.kind === 'stage-end') {
       stages.push({ stage: event.stage, durationMs: Math.round(event.durationMs) });
-    outer.onProgress?.(event);
+      const at = open.findLastIndex(({ stage }) => stage === event.stage);
+      if (at >= 0) open.splice(at, 1);
+    }
+    const inner = open.at(-1);
+    if (event.kind !== 'stage-progress' || open.some(({ stage }) => stage === event.stage))
+      outer.onProgress?.(event);
+    else {
+      // What is done under a name that no stage has is done for the stage that is open.
+      const more = event.done - (reported.get(event.stage) ?? 0);
+      reported.set(event.stage, event.done);
+      if (inner === undefined) return;
+      inner.done += more;
+      outer.onProgress?.({ kind: 'stage-progress', stage: inner.stage, done: inner.done });
+    }
   };
   return {
     control: { onProgress, signal: outer.signal },

@@ -236,6 +236,32 @@ describe('timed control', () => {
     expect(events.map(({ kind }) => kind)).toEqual(['stage-start', 'stage-end', 'stage-end', 'stage-start']);
   });
 
+  it('counts what is done under the name of no stage for the one that is open', async () => {
+    const events: ProgressEvent[] = [];
+    const timed = timedControl({ onProgress: (event) => events.push(event) });
+    const report = (done: number): void =>
+      timed.control.onProgress?.({ kind: 'stage-progress', stage: 'edits', done });
+    report(4);
+    for (const stage of ['one', 'two']) {
+      await timed.stage(stage, async () => {
+        for (const more of [10, 20]) report(stage === 'one' ? more : 100 + more);
+        timed.control.onProgress?.({ kind: 'stage-progress', stage, done: 1, total: 2 });
+      });
+    }
+    const progress = events.flatMap((event) =>
+      event.kind === 'stage-progress' ? [[event.stage, event.done]] : [],
+    );
+    // What came before any stage is nobody's.
+    expect(progress).toEqual([
+      ['one', 6],
+      ['one', 16],
+      ['one', 1],
+      ['two', 90],
+      ['two', 100],
+      ['two', 1],
+    ]);
+  });
+
   it('starts no stage once it was told to stop', async () => {
     const stop = new AbortController();
     const timed = timedControl({ signal: stop.signal });
