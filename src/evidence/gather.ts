@@ -107,7 +107,7 @@ export type Evidence = {
   readonly readingSite: Site | undefined;
 };
 
-/** What stages of edits count. */
+/** What stages count, but for twins. */
 const EDITED = 'edited rows';
 /** Bases used for the causal hook map; a picture, so fewer than the verdict uses. */
 const MAP_BASES = 100;
@@ -146,26 +146,18 @@ export async function gatherEvidence(request: EvidenceRequest, control: RunContr
     causal === undefined
       ? undefined
       : await stages.run('causal site', () => findCausalSite(causal, columns, sides, settings.ranks));
-  const l5 = await stages.run(
-    'interchange',
-    () => used({ ...shared, inputs: causal, where, random: random.fork('L5') }),
-    EDITED,
+  const l5 = await stages.run('interchange', () =>
+    used({ ...shared, inputs: causal, where, random: random.fork('L5') }),
   );
 
-  const l6 = await stages.run(
-    'steering',
-    () => steerable({ ...shared, inputs: causal, where, random: random.fork('L6') }),
-    EDITED,
+  const l6 = await stages.run('steering', () =>
+    steerable({ ...shared, inputs: causal, where, random: random.fork('L6') }),
   );
-  const mode = await stages.run(
-    'other modes',
-    () => modes({ ...shared, positions, inputs: causal, where, use: l5.use, random: random.fork('modes') }),
-    EDITED,
+  const mode = await stages.run('other modes', () =>
+    modes({ ...shared, positions, inputs: causal, where, use: l5.use, random: random.fork('modes') }),
   );
-  const l7 = await stages.run(
-    'erasure',
-    () => necessary({ ...shared, inputs: causal, where, random: random.fork('L7') }),
-    EDITED,
+  const l7 = await stages.run('erasure', () =>
+    necessary({ ...shared, inputs: causal, where, random: random.fork('L7') }),
   );
   const beside = await stages.run('baselines', async () => ({
     baselines: await readBaselines({
@@ -332,13 +324,13 @@ function openAt(goal: Goal, ...rungs: readonly RungResult[]): Findings['presentO
 
 /** Wraps a stage in its progress events. */
 function stagesOf(control: RunControl): {
-  run<T>(stage: string, work: () => Promise<T>, unit?: string): Promise<T>;
+  run<T>(stage: string, work: () => Promise<T>): Promise<T>;
 } {
   return {
-    async run(stage, work, unit) {
+    async run(stage, work) {
       throwIfAborted(control.signal);
       const startedAt = performance.now();
-      control.onProgress?.({ kind: 'stage-start', stage, ...(unit === undefined ? {} : { unit }) });
+      control.onProgress?.({ kind: 'stage-start', stage, unit: stage === 'twins' ? stage : EDITED });
       const result = await work();
       control.onProgress?.({ kind: 'stage-end', stage, durationMs: performance.now() - startedAt });
       return result;
