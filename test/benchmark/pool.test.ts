@@ -35,9 +35,8 @@ it('goes on with a new worker after one has died', async () => {
   } finally {
     await pool.close();
   }
-  expect([...found].filter(([, code]) => code === 'INTERNAL').map(([id]) => id)).toEqual([
-    'order-0',
-    'order-5',
-  ]);
+  // In which order they die depends on which worker starts first.
+  const died = [...found].filter(([, code]) => code === 'INTERNAL').map(([id]) => id);
+  expect(died.sort()).toEqual(['order-0', 'order-5']);
   expect([...found.values()].filter((code) => code === 'DONE')).toHaveLength(6);
 }, 30_000);
