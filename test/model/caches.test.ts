@@ -141,6 +141,20 @@ describe('writing with a graph', () => {
     });
   });
 
+  it('that reads the states of an encoder is refused for that, and not for data that do not give them', async () => {
+    const states: ValueSpec = {
+      name: 'encoder_hidden_states',
+      type: 'float32',
+      shape: ['batch', 'length', 4],
+    };
+    const model = await openModel({ bytes: lookupModel({ extra: [states] }), name: 'decoder' });
+    await expect(generate(model, { prompts: [tokens(1)] })).rejects.toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message:
+        'decoder cannot write on from prompts: it also reads "encoder_hidden_states"; only decoders alone are written with',
+    });
+  });
+
   it('of a fixed batch fills it up, and gives each prompt its own answer', async () => {
     const model = await counting({ batch: 2 });
     const prompts = [tokens(0), tokens(3, 1), tokens(2), tokens(4), tokens(1, 2)];
