@@ -61,7 +61,7 @@ export type Decoding = {
  * stay steered, which is what running the whole row anew with the same steering gives. But a model that quantises its activations by all
  * that it is fed (`Model.mixesRows`) gives other numbers, and now and then another token, in each of the two ways.
  *
- * Throws `MODEL_UNSUPPORTED` (no logits per position over the vocabulary), `INPUT_INVALID`, `INPUT_UNKNOWN`, `HOOK_UNKNOWN`,
+ * Throws `MODEL_UNSUPPORTED` (no logits per position over the vocabulary, inputs that prompts do not give), `INPUT_INVALID`, `INPUT_UNKNOWN`, `HOOK_UNKNOWN`,
  * `HOOK_UNAVAILABLE`, `BAD_SETTING` (steering).
  */
 export function openDecoding(model: Model, setup: DecodingSetup = {}): Decoding {
