@@ -8,6 +8,7 @@ import { type Random, seededRandom } from '../core/random.ts';
 import { encode } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import { tokenizedInputs } from '../model/tokenize.ts';
+import { promptName, speakingOfPrompts } from './prompt-errors.ts';
 import { chooseToken, mustBeSampling, type Sampling } from './sampling.ts';
 
 export type GenerateRequest = DecodingSetup & {
@@ -73,11 +74,13 @@ export async function generate(
       'BAD_SETTING',
       `maxNewTokens must be a whole number of at least 1, got ${request.maxNewTokens}`,
     );
-  const decoding = openDecoding(model, request);
-  const prompts = promptTokens(model, request.prompts);
+  const decoding = speakingOfPrompts(() => openDecoding(model, request));
+  const prompts = speakingOfPrompts(() => promptTokens(model, request.prompts));
   const inputs = prompts.map((tokens): ModelInput => ({ kind: 'tokens', tokens }));
   const { text, ...mapping } = request.mapping ?? {};
-  const encoded = encode(model, inputs, text === undefined ? mapping : { ...mapping, tokens: text });
+  const encoded = speakingOfPrompts(() =>
+    encode(model, inputs, text === undefined ? mapping : { ...mapping, tokens: text }),
+  );
   const most = prompts.map((prompt, row) => roomFor(decoding, { prompt, row, asked: request.maxNewTokens }));
   const streams = randomStreams(prompts, request.seed ?? 0);
   const started = performance.now();
@@ -145,14 +148,14 @@ function promptTokens(model: Model, prompts: readonly ModelInput[]): (readonly n
   const fromText = tokenizedInputs(
     model,
     texts.map(({ prompt }) => prompt),
-    { nameOf: (text) => `prompt ${texts[text]!.row}` },
+    { nameOf: (text) => promptName(texts[text]!.row) },
   ).inputs.values();
   return prompts.map((prompt, row) => {
     if (prompt.kind === 'tokens') return prompt.tokens;
     if (prompt.kind !== 'tensors') return fromText.next().value!.tokens;
     throw new MesascopeError(
       'INPUT_INVALID',
-      `prompt ${row} is of tensors, and only tokens can be written on from`,
+      `${promptName(row)} is of tensors, and only tokens can be written on from`,
       {
         facts: { row },
       },
@@ -170,7 +173,7 @@ function roomFor(
   if (room < 1 || (asked !== undefined && asked > room)) {
     throw new MesascopeError(
       'INPUT_TOO_LONG',
-      `prompt ${row} has ${prompt.length} tokens${asked === undefined ? '' : ` and ${asked} new ones were asked for`}, but the model has positions for ${positionLimit}`,
+      `${promptName(row)} has ${prompt.length} tokens${asked === undefined ? '' : ` and ${asked} new ones were asked for`}, but the model has positions for ${positionLimit}`,
       {
         facts: { row, tokens: prompt.length, asked, limit: positionLimit },
         remedy:

@@ -61,7 +61,7 @@ export type Decoding = {
  * stay steered, which is what running the whole row anew with the same steering gives. But a model that quantises its activations by all
  * that it is fed (`Model.mixesRows`) gives other numbers, and now and then another token, in each of the two ways.
  *
- * Throws `MODEL_UNSUPPORTED` (no logits per position over the vocabulary), `INPUT_INVALID`, `INPUT_UNKNOWN`, `HOOK_UNKNOWN`,
+ * Throws `MODEL_UNSUPPORTED` (no logits per position over the vocabulary, inputs that prompts do not give), `INPUT_INVALID`, `INPUT_UNKNOWN`, `HOOK_UNKNOWN`,
  * `HOOK_UNAVAILABLE`, `BAD_SETTING` (steering).
  */
 export function openDecoding(model: Model, setup: DecodingSetup = {}): Decoding {
@@ -146,17 +146,31 @@ type PlannedDecoding = {
   readonly vocabulary: number | undefined;
 };
 
+/** Throws `MODEL_UNSUPPORTED` for a model that reads more than prompts: a second row of tokens, an encoder's states or its keys and values. */
+function mustReadPromptsAlone(model: Model, mapping: Readonly<Record<string, string>>): void {
+  // A model of tensors alone takes no prompts at all, which `planInputs` says.
+  if (!model.inputs.some(({ name, role }) => role === 'tokens' || name === mapping.tokens)) return;
+  const second = model.inputs.find(
+    ({ name, role }) =>
+      name !== mapping.tokens && (role === 'decoder-tokens' || role === 'tensor' || role === 'filled-cache'),
+  );
+  if (second === undefined) return;
+  const { name, role } = second;
+  const reads = role === 'decoder-tokens' ? 'it has an encoder, and its decoder reads' : 'it also reads';
+  throw new MesascopeError(
+    'MODEL_UNSUPPORTED',
+    `${model.name} cannot write on from prompts: ${reads} ${JSON.stringify(name)}; only decoders alone are written with`,
+    {
+      facts: { input: name },
+      remedy: 'Use the file of a decoder alone, one that begins without caches.',
+    },
+  );
+}
+
 function plannedDecoding(model: Model, setup: DecodingSetup): PlannedDecoding {
   const { text, ...others } = setup.mapping ?? {};
   const mapping = text === undefined ? others : { ...others, tokens: text };
-  const second = model.inputs.find(({ role }) => role === 'decoder-tokens');
-  if (second !== undefined) {
-    throw new MesascopeError(
-      'MODEL_UNSUPPORTED',
-      `${model.name} cannot write on from prompts: it has an encoder, and its decoder reads ${JSON.stringify(second.name)}; only decoders alone are written with`,
-      { facts: { input: second.name } },
-    );
-  }
+  mustReadPromptsAlone(model, mapping);
   const inputs = planInputs(model.inputs, { kind: 'tokens', fields: [], mapping });
   const tokens = inputs.tokens!;
   const output = choiceOutput(model);

@@ -7,6 +7,7 @@ import { cacheDims, type InputPlan, planInputs } from '../model/input-roles.ts';
 import type { Model } from '../model/open-model.ts';
 import type { TensorValue } from '../model/runtime.ts';
 import type { OpenSession } from '../model/session-pool.ts';
+import { toleranceOf } from './verify-context.ts';
 import { randomInputs } from './verify-inputs.ts';
 
 export type PaddingRequest = {
@@ -31,14 +32,13 @@ export type PaddingCheck = {
   readonly statement: string;
 };
 
-/** Differences are held against this times the largest value compared, or against this where all values are below 1. */
-const TOLERANCE = 1e-5;
 const MOST_INPUTS = 16;
 const PAD_TOKEN = 0;
 
 /**
  * Runs rows alone and padded on either side, with the attention mask (0 at the padding), position ids (counted from the first
- * real token) and token types that the graph takes, and compares the streams after the blocks and the first output at the real positions.
+ * real token) and token types that the graph takes, and compares the streams after the blocks and the first output at the real positions,
+ * to what `toleranceOf` allows the number type of the model times the largest value compared (or times 1).
  * Of an encoder-decoder the encoder's rows are padded, and the decoder is fed the one token that starts it.
  *
  * Throws what `encode`, `planInputs` and running throw; a model without a token input is `not-applicable`.
@@ -83,13 +83,14 @@ export async function measurePadding(model: Model, request: PaddingRequest = {})
     keepModelOutputs: false,
   };
   const session = { steps: [() => instrumenting], optimization: 'basic' as const };
+  const tolerance = toleranceOf(model).limit;
   return model.sessions.use({ padding: instrumenting }, session, async (open) => {
     const checks: PaddingCheck[] = [];
     for (const side of sides) {
       try {
-        checks.push(
-          judged(plan, { side, count, ...(await compared(open, { plan, values, rows, side, count })) }),
-        );
+        const { worst, largest } = await compared(open, { plan, values, rows, side, count });
+        const limit = tolerance * largest;
+        checks.push(judged(plan, { side, count, worst, limit, mixes: model.mixesRows }));
       } catch (error) {
         // A graph that was traced for one length may run on no other; alone, its rows did run.
         if (!(error instanceof MesascopeError) || error.code !== 'RUN_FAILED') throw error;
@@ -101,7 +102,7 @@ export async function measurePadding(model: Model, request: PaddingRequest = {})
   });
 }
 
-/** Largest difference between rows alone and padded, NaN where NaN came out, and the limit that it is held against. */
+/** Largest difference between rows alone and padded, NaN where NaN came out, and the largest value compared, or 1. */
 async function compared(
   open: OpenSession,
   of: {
@@ -111,7 +112,7 @@ async function compared(
     readonly side: 'left' | 'right';
     readonly count: number;
   },
-): Promise<{ readonly worst: number; readonly limit: number }> {
+): Promise<{ readonly worst: number; readonly largest: number }> {
   const { plan, values, rows, side, count } = of;
   let [worst, largest] = [0, 1];
   for (const { tokens } of rows) {
@@ -127,7 +128,7 @@ async function compared(
       }
     }
   }
-  return { worst, limit: TOLERANCE * largest };
+  return { worst, largest };
 }
 
 type Compared = { readonly value: string; readonly positions: boolean };
@@ -221,9 +222,11 @@ function judged(
     readonly count: number;
     readonly worst: number;
     readonly limit: number;
+    /** The model quantises its activations by all that it is fed. */
+    readonly mixes: boolean;
   },
 ): PaddingCheck {
-  const { side, count, worst, limit } = of;
+  const { side, count, worst, limit, mixes } = of;
   const takes = (role: string): boolean => plan.derived.some((input) => input.role === role);
   const mask = takes('attention-mask');
   const positions = takes('positions');
@@ -240,11 +243,14 @@ function judged(
       statement: `${rows}, ${how}${started ? ` (${decoder})` : ''}, give what they give alone.`,
     };
   }
+  const scale = 'the activations are quantised by all values that are fed, those of the padding included';
   const why = !mask
-    ? `the graph takes no attention mask, so that ${side === 'left' ? 'padding is read as tokens' : 'padding behind a row is read by what stands before it'}`
-    : side === 'left' && !positions
-      ? 'the graph takes no position ids, so that padding moves every token'
-      : 'although the graph takes a mask';
+    ? `the graph takes no attention mask, so that ${side === 'left' ? 'padding is read as tokens' : 'padding behind a row is read by what stands before it'}${mixes ? `; besides, ${scale}` : ''}`
+    : mixes
+      ? scale
+      : side === 'left' && !positions
+        ? 'the graph takes no position ids, so that padding moves every token'
+        : 'although the graph takes a mask';
   return {
     side,
     state: 'differs',

@@ -64,7 +64,7 @@ export async function verifyModel(model: Model, request: VerifyRequest = {}): Pr
   return [
     { id: 'residual-identity', ...(await residualIdentity(context)) },
     { id: 'attention-rows', ...(await attentionRows(context)) },
-    { id: 'padded-equals-alone', ...(await batchEqualsAlone(context)) },
+    { id: 'batch-equals-alone', ...(await batchEqualsAlone(context)) },
     ...(await editChecks(context, editedHooks(model, request.hooks))),
     ...(await partChecks(context)),
     { id: 'run-equals-file', ...(await runEqualsFile(context)) },

@@ -55,9 +55,14 @@ export async function attachCommand(options: AttachOptions, context: CommandCont
       : classes.join(', '),
   ]);
   printLine(table(['OUTPUT', 'HOOK', 'SHAPE', 'CLASSES'], rows), context);
-  const { inputs, sameOutputs, largestScoreDifference } = attached.check;
+  const { inputs, sameOutputs, closeOutputs, largestScoreDifference } = attached.check;
+  const furthest = Math.max(...closeOutputs.map(({ difference }) => difference));
+  const close =
+    closeOutputs.length === 0
+      ? ''
+      : ` and ${counted(closeOutputs.length, 'outputs')} within ${numberText(furthest)}, which 16 bits allow`;
   printLine(
-    `${file}: ${byteText(attached.bytes)}; on ${counted(inputs, 'inputs')} ${counted(sameOutputs.length, 'outputs')} bit for bit as before, scores within ${numberText(largestScoreDifference)} of the probes'`,
+    `${file}: ${byteText(attached.bytes)}; on ${counted(inputs, 'inputs')} ${counted(sameOutputs.length, 'outputs')} bit for bit as before${close}, scores within ${numberText(largestScoreDifference)} of the probes'`,
     context,
   );
   if (attached.needs.length > 0) printLine(`  keep beside it  ${attached.needs.join(', ')}`, context);

@@ -1,6 +1,7 @@
 /** @file cli: `compare`: two files of one model, hook by hook, and whether a probe of one reads the other. */
 import { MesascopeError } from '../core/errors.ts';
 import type { Interval } from '../evidence/resample-interval.ts';
+import { withoutChoices } from '../model/choice-tokens.ts';
 import { openModel } from '../model/open-model.ts';
 import { tokenizedData } from '../model/tokenize.ts';
 import { type Comparison, compareModels } from '../pipeline/compare-models.ts';
@@ -33,7 +34,8 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     const second = await openModel(options.second);
     try {
       const data = options.data === undefined ? undefined : await readDataSet(options.data, context.control);
-      const dataSet = data === undefined ? undefined : tokenizedData(first, data.dataSet).dataSet;
+      const dataSet =
+        data === undefined ? undefined : tokenizedData(first, withoutChoices(data.dataSet)).dataSet;
       const found = await compareModels(
         first,
         second,

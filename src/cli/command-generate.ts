@@ -1,6 +1,7 @@
 /** @file cli: `generate`: prompts in, what the model writes out, steered and read by saved probes if asked. */
 import path from 'node:path';
 import { decodingWarnings, type Generation, generate } from '../behavior/generate.ts';
+import { speakingOfPrompts } from '../behavior/prompt-errors.ts';
 import type { Sampling } from '../behavior/sampling.ts';
 import type { SteeredPositions } from '../capture/steering.ts';
 import type { ChatMessage, ModelInput } from '../core/data-set.ts';
@@ -62,7 +63,8 @@ export async function generateCommand(options: GenerateOptions, context: Command
       for (const [i, saved] of probes.entries()) mustBeFittedOn(model, { file: files[i]!, saved });
     const prompts = promptsOf(options, chats);
     const texts = options.prompt ?? [];
-    const tokenizer = texts.length + chats.length > 0 ? model.tokenizer() : tokenizerIfAny(model);
+    const needed = texts.length + chats.length > 0;
+    const tokenizer = needed ? speakingOfPrompts(() => model.tokenizer()) : tokenizerIfAny(model);
     const seen = new TextWarnings(model);
     if (texts.length > 0) {
       const fed = texts.map((text) => ({ text }));

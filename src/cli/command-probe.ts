@@ -1,6 +1,7 @@
 /** @file cli: `probe`: fits a probe of one goal at one hook, says what it reads on held-out groups, and saves it. */
 import path from 'node:path';
 import type { Interval } from '../evidence/resample-interval.ts';
+import { withoutChoices } from '../model/choice-tokens.ts';
 import { openModel } from '../model/open-model.ts';
 import { tokenizedData } from '../model/tokenize.ts';
 import { fitProbe } from '../pipeline/fit-probe.ts';
@@ -36,7 +37,7 @@ async function probe(options: ProbeOptions, context: CommandContext): Promise<Ex
     const fitted = await fitProbe(
       model,
       {
-        dataSet: tokenizedData(model, data.dataSet).dataSet,
+        dataSet: tokenizedData(model, withoutChoices(data.dataSet)).dataSet,
         dataSha256: data.sha256,
         goal,
         hook,

@@ -5,9 +5,16 @@ import type { DataSet, ModelInput } from '../core/data-set.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import { tokenizedInputs } from '../model/tokenize.ts';
 import type { SelfCheck } from '../onnx/contract.ts';
+import { namingFiles } from '../pipeline/name-errors.ts';
 import { readDataSet } from '../store/data-set.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { numberText, plainLine, shownPath, table } from './words.ts';
+
+export type VerifyOptions = {
+  readonly model: string;
+  readonly data: string | undefined;
+  readonly hooks: string | undefined;
+};
 
 const STATES: Readonly<Record<SelfCheck['state'], string>> = {
   passed: 'passed',
@@ -16,10 +23,11 @@ const STATES: Readonly<Record<SelfCheck['state'], string>> = {
 };
 
 /** Ends with 3 when a check fails: what the hooks of this model say cannot be trusted. Throws what `openModel` throws. */
-export async function verifyCommand(
-  options: { readonly model: string; readonly data: string | undefined; readonly hooks: string | undefined },
-  context: CommandContext,
-): Promise<ExitCode> {
+export function verifyCommand(options: VerifyOptions, context: CommandContext): Promise<ExitCode> {
+  return namingFiles(options, () => verify(options, context));
+}
+
+async function verify(options: VerifyOptions, context: CommandContext): Promise<ExitCode> {
   const model = await openModel(options.model);
   try {
     const data = options.data === undefined ? undefined : await readDataSet(options.data, context.control);

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { type ErrorLocation, MesascopeError, nearestNames } from '../core/errors.ts';
 import { checkExperiment } from '../pipeline/check-experiment.ts';
 import type { Experiment } from '../pipeline/experiment.ts';
+import { commandAsTyped } from './context.ts';
 import { shownPath } from './words.ts';
 
 export const EXPERIMENT_FOLDER = 'probes';
@@ -59,6 +60,11 @@ function findOne(text: string, known: readonly ExperimentFile[], workingFolder: 
   if (byName !== undefined) return byName;
   const file = path.resolve(workingFolder, text);
   if (/\.[cm]?[jt]s$/.test(text) && existsSync(file)) return { name: experimentName(file), file };
+  if (text.endsWith('.onnx')) {
+    throw new MesascopeError('EXPERIMENT_NOT_FOUND', `${text} is a model file, not an experiment`, {
+      remedy: `Name it and its data: ${commandAsTyped(['audit', '--model', text, '--data', 'examples.jsonl'])} (or plan, in place of audit).`,
+    });
+  }
   const nearest = nearestNames(
     text,
     known.map(({ name }) => name),

@@ -32,7 +32,7 @@ export async function main(
     return exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
-    return printError(usageError(thrown), terminal);
+    return printError(usageError(thrown, argv), terminal);
   }
 }
 
@@ -93,10 +93,25 @@ function interrupted(thrown: unknown, argv: readonly string[]): unknown {
 }
 
 /** Commander's messages span lines and begin with "error:"; one line of ours does not. */
-function usageError(thrown: unknown): unknown {
+function usageError(thrown: unknown, argv: readonly string[]): unknown {
   if (!(thrown instanceof CommanderError)) return thrown;
   const seen = thrown.message.replace(/^error:\s*/, '').replace(/\s*\n\s*/g, ' ');
-  return new MesascopeError('BAD_USAGE', seen, { cause: thrown });
+  const form = FORM_FAULTS.includes(thrown.code) ? formOfFiles(argv) : undefined;
+  return new MesascopeError('BAD_USAGE', seen, {
+    cause: thrown,
+    ...(form === undefined ? {} : { remedy: `Write: ${form}` }),
+  });
+}
+
+const FORM_FAULTS: readonly string[] = ['commander.missingMandatoryOptionValue', 'commander.excessArguments'];
+
+/** Commands about one model take it as an argument; these two take model and data by options, with what was typed put in its place. */
+function formOfFiles([command, ...typed]: readonly string[]): string | undefined {
+  if (command !== 'audit' && command !== 'plan') return undefined;
+  const file = (ending: RegExp, example: string): string =>
+    typed.find((text) => ending.test(text)) ?? example;
+  const [model, data] = [file(/\.onnx$/i, 'model.onnx'), file(/\.jsonl?$/i, 'examples.jsonl')];
+  return commandAsTyped([command, '--model', model, '--data', data]);
 }
 
 function printError(thrown: unknown, terminal: Terminal): ExitCode {

@@ -55,6 +55,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
     'The model uses something this tool does not handle.',
     'The message names it; another export of the same model usually avoids it.',
   ),
+  MODEL_PAIR: entry(
+    3,
+    'Two models that are to be laid beside each other are not two files of one model.',
+    'Give two files of the same model: the float32 one and a quantised one, say.',
+  ),
   EXTERNAL_DATA_PATH: entry(
     3,
     'The model refers to a weight file outside its own folder, which could read any file of this machine.',

@@ -2,14 +2,11 @@
 import { MesascopeError } from '../core/errors.ts';
 import { float32ToHalf } from '../core/half.ts';
 import type { TensorValue } from '../runtime/contract.ts';
+import { cacheNames } from './cache-names.ts';
 import type { Model } from './open-model.ts';
 
 /** An output whose value is fed to the input in the next step. */
 export type CachePair = { readonly input: string; readonly output: string };
-
-/** How the exporters of transformers begin the names: `past_key_values.0.key` goes on from `present.0.key`. */
-const PAST = /^past(_key_values)?[\W_]*/i;
-const PRESENT = /^present(_key_values)?[\W_]*/i;
 
 /**
  * The caches of a model, in the order of its inputs; none where its graph takes none, where an input has no output of its own to go
@@ -17,16 +14,13 @@ const PRESENT = /^present(_key_values)?[\W_]*/i;
  * If): such a graph is run anew on the whole row at each step.
  */
 export function cachePairs(model: Model): readonly CachePair[] {
-  const read = new Set(model.index.nodes.flatMap(({ inputs, captures = [] }) => [...inputs, ...captures]));
-  const outputs = new Map(
-    model.index.outputs
-      .filter(({ name }) => PRESENT.test(name))
-      .map(({ name }) => [name.replace(PRESENT, ''), name]),
-  );
+  const names = cacheNames(model.index);
   const pairs = model.inputs
-    .filter(({ role }) => role === 'cache')
-    .map(({ name }) => ({ input: name, output: outputs.get(name.replace(PAST, '')) }));
-  const whole = pairs.every((pair): pair is CachePair => pair.output !== undefined && read.has(pair.input));
+    .filter(({ role }) => role === 'cache' || role === 'filled-cache')
+    .map(({ name }) => ({ input: name, output: names.outputOf(name) }));
+  const whole = pairs.every(
+    (pair): pair is CachePair => pair.output !== undefined && names.isRead(pair.input),
+  );
   return whole ? pairs : [];
 }
 

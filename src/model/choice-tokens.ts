@@ -50,6 +50,12 @@ export function resolvedChoices(
   return Object.fromEntries(resolved);
 }
 
+/** The data without their choices, for what never scores one: nothing is resolved, and no choice is refused that a model could not score. */
+export function withoutChoices(dataSet: DataSet): DataSet {
+  const { candidates, ...rest } = dataSet;
+  return { ...rest, choices: {} };
+}
+
 function tokenizerOf(model: Model, { examples }: Pick<DataSet, 'examples'>): ReturnType<Model['tokenizer']> {
   try {
     return model.tokenizer();

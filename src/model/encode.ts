@@ -42,7 +42,7 @@ export type PartOfData = {
 /**
  * Checks and flattens inputs for a model. `mapping` is the data set's `inputs`; rows are named as those of the whole when they are a part.
  *
- * Throws `INPUT_UNKNOWN`, `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `INPUT_TOO_LONG`, `TOKEN_RANGE` (example and
+ * Throws `INPUT_UNKNOWN`, `MODEL_UNSUPPORTED` (caches that cannot begin empty), `INPUT_INVALID` (mixed kinds, a shape that the graph does not take), `INPUT_TOO_LONG`, `TOKEN_RANGE` (example and
  * position named; only where the graph shows its table), `TOKENIZER_MISSING`, `TOKENIZER_INVALID` (text alone), `CHAT_TEMPLATE_MISSING`, `CHAT_TEMPLATE_INVALID`, `CHAT_REFUSED` (chats alone). Faults of an input that was read from a file point at its line.
  */
 export function encode(

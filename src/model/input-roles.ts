@@ -2,13 +2,15 @@
 import { type ErrorLocation, MesascopeError, nearestNames } from '../core/errors.ts';
 import { cacheWidths } from '../onnx/cache-width.ts';
 import { DATA_TYPE, type ModelIndex, type ValueInfo } from '../onnx/contract.ts';
+import { cacheNames } from './cache-names.ts';
 
 /** Element types that can be fed. */
 export type InputType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 
 /**
  * `tokens`: integer ids [batch, position]. `attention-mask`: 1 at every position, since rows are never padded.
- * `positions`: 0, 1, 2 ... `token-types`: 0. `cache`: keys or values of no earlier position. `decoder-tokens`: integer ids of a decoder that attends
+ * `positions`: 0, 1, 2 ... `token-types`: 0. `cache`: keys or values of no earlier position. `filled-cache`: keys or values
+ * that a graph cannot begin without, of an encoder's states above all. `decoder-tokens`: integer ids of a decoder that attends
  * to the tokens' encoder: the token that starts it, where the data give none. `flag`: false (a merged decoder's
  * "use the cache"). `tensor`: floats that the data must give. `unknown`: an input nobody can supply.
  */
@@ -18,6 +20,7 @@ export type InputRole =
   | 'positions'
   | 'token-types'
   | 'cache'
+  | 'filled-cache'
   | 'decoder-tokens'
   | 'flag'
   | 'tensor'
@@ -52,12 +55,19 @@ export function describeInputs(index: ModelIndex): DescribedInput[] {
     const value = CACHE_NAME.test(given.name.toLowerCase()) ? withWidth(given, widthOf) : given;
     return { name: value.name, role: roleByName(value), type: typeOf(value), shape: value.shape };
   });
-  if (described.some(({ role }) => role === 'tokens')) return described;
-  const integers = described.filter(
+  const caches = cacheNames(index);
+  // A merged decoder is run without its caches.
+  const switched = described.some(({ role }) => role === 'flag');
+  const known = described.map((input): DescribedInput => {
+    const filled = input.role === 'cache' && !switched && !caches.beginsEmpty(input.name);
+    return filled ? { ...input, role: 'filled-cache' } : input;
+  });
+  if (known.some(({ role }) => role === 'tokens')) return known;
+  const integers = known.filter(
     ({ role, type }) => role === 'unknown' && (type === 'int64' || type === 'int32'),
   );
-  if (integers.length !== 1) return described;
-  return described.map((input) => (input === integers[0] ? { ...input, role: 'tokens' } : input));
+  if (integers.length !== 1) return known;
+  return known.map((input) => (input === integers[0] ? { ...input, role: 'tokens' } : input));
 }
 
 const CACHE_NAME = /^past(_key_values)?\W?/;
@@ -114,7 +124,7 @@ export type InputPlan = {
  * model's input name; fields that it leaves out go by the graph's own list.
  *
  * Throws `INPUT_UNKNOWN` when the mapping names no input of the model, or an input is left that nothing supplies;
- * `INPUT_INVALID` when the model takes no tokens.
+ * `INPUT_INVALID` when the model takes no tokens; `MODEL_UNSUPPORTED` when it goes on from caches that the data do not give.
  */
 export function planInputs(
   inputs: readonly DescribedInput[],
@@ -168,6 +178,7 @@ export function planInputs(
   const derived: DescribedInput[] = [];
   for (const input of inputs) {
     if (taken.has(input.name)) continue;
+    if (input.role === 'filled-cache') throw goesOnOnly(input);
     if (
       input.role === 'unknown' ||
       input.role === 'tensor' ||
@@ -193,4 +204,17 @@ export function planInputs(
     derived.push(input);
   }
   return { tokens, tensors, derived, decoderStart: data.decoderStart ?? -1 };
+}
+
+/** About a graph whose first step is another file's. */
+function goesOnOnly({ name, type, shape }: DescribedInput): MesascopeError {
+  return new MesascopeError(
+    'MODEL_UNSUPPORTED',
+    `the model only goes on from keys and values that another graph has computed: fed none as ${JSON.stringify(name)}, it would run and read nothing there`,
+    {
+      facts: { name, type, shape },
+      remedy:
+        'Use the file of the same model that begins without caches: `decoder_model_merged.onnx` or `decoder_model.onnx` beside a `decoder_with_past_model.onnx`.',
+    },
+  );
 }

@@ -12,6 +12,7 @@ import { countPositions } from '../onnx/structure-streams.ts';
 import type { ModelSource } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { type DescribedInput, describeInputs } from './input-roles.ts';
+import { noModelAt } from './missing-model.ts';
 import { decoderStartBeside, endTokensBeside, type ImageSize, imageSizeBeside } from './model-config.ts';
 import { readStructure } from './read-structure.ts';
 import { SessionPool } from './session-pool.ts';
@@ -96,7 +97,7 @@ export async function openModel(source: string | ModelBytes, options: OpenOption
   const path = typeof source === 'string' ? source : undefined;
   const size = typeof source === 'string' ? sizeOf(source) : source.bytes.length;
   const large = path !== undefined && size > LARGE_FILE_BYTES;
-  const bytes = typeof source === 'string' ? readModel(source, size) : source.bytes;
+  const bytes = typeof source === 'string' ? located(path, () => readModel(source, size)) : source.bytes;
   const folder = typeof source === 'string' ? dirname(source) : source.folder;
   const whole = located(path, () => indexModel(bytes));
   const weightsBeside = path ?? (folder === undefined ? undefined : join(folder, 'model.onnx'));
@@ -168,11 +169,7 @@ export async function closeModel(model: Model): Promise<void> {
 function sizeOf(path: string): number {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isFile() === true) return found.size;
-  throw new MesascopeError(
-    'MODEL_NOT_FOUND',
-    `no model file at ${path}: ${found === undefined ? 'there is no such file' : 'it is not a file'}`,
-    { location: { file: path } },
-  );
+  throw noModelAt(path);
 }
 
 /** Small files whole, large ones without their weights. */
@@ -180,6 +177,7 @@ function readModel(path: string, size: number): Uint8Array {
   try {
     return size > LARGE_FILE_BYTES ? readStructure(path, size) : readFileSync(path);
   } catch (cause) {
+    if (cause instanceof MesascopeError) throw cause;
     throw new MesascopeError(
       'MODEL_NOT_FOUND',
       `cannot read the model ${path}: ${(cause as Error).message}`,

@@ -1,5 +1,6 @@
 /** @file model: reads a large model file without its weights; finds where they lie, and understands nothing else of it. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { refuseOtherFormats } from '../onnx/other-formats.ts';
 
 /** Field numbers of onnx.proto3 on the way to a weight: ModelProto.graph, GraphProto.initializer, TensorProto.raw_data. */
 const WAY = [7, 5, 9] as const;
@@ -14,13 +15,17 @@ const LEFT_OUT_BYTES: number = 1 << 16;
  * The bytes of a model file with zeros in place of the raw data of large initializers. The array is as long as the file, but
  * the system gives it memory only where something was read: a 2 GiB file costs what its graph costs.
  *
- * A file that does not read like a model is read whole; the index says what is wrong with it. Throws what node:fs throws.
+ * A file that does not read like a model is read whole; the index says what is wrong with it. Throws what node:fs and, before that,
+ * `refuseOtherFormats` throw.
  */
 export function readStructure(path: string, size: number): Uint8Array {
   const file = openSync(path, 'r');
   try {
     const reader = new SparseReader(file, size);
-    if (!readMessage(reader, { start: 0, end: size, depth: 0 })) reader.want(0, size);
+    if (!readMessage(reader, { start: 0, end: size, depth: 0 })) {
+      refuseOtherFormats(reader.bytes.subarray(0, WINDOW_BYTES), size);
+      reader.want(0, size);
+    }
     return reader.bytes;
   } finally {
     closeSync(file);

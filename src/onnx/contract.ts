@@ -237,7 +237,7 @@ export type SelfCheck = {
   readonly id:
     | 'residual-identity'
     | 'attention-rows'
-    | 'padded-equals-alone'
+    | 'batch-equals-alone'
     | 'edit-changes-output'
     | 'no-op-edit'
     | 'attention-mixes-positions'

@@ -1,7 +1,7 @@
 /** @file onnx: the door into a model file: an index of what it holds, by byte range, within limits; copies nothing. */
-import { MesascopeError } from '../core/errors.ts';
 import type { ByteRange, ModelIndex, ReadLimits } from './contract.ts';
 import { MODEL, OPSET } from './fields.ts';
+import { refuseOtherFormats } from './other-formats.ts';
 import {
   countParts,
   decodeMetadata,
@@ -116,19 +116,4 @@ function readOpset(
     else if (cursor.isVarint(OPSET.version)) version = cursor.int();
   }
   return { domain: domain === 'ai.onnx' ? '' : domain, version };
-}
-
-/** Two files that are often met where an ONNX file was meant, told apart so that the message can say what to do. */
-function refuseOtherFormats(bytes: Uint8Array): void {
-  const head = String.fromCharCode(...bytes.subarray(0, 42));
-  if (head.startsWith('version https://git-lfs.github.com/spec/')) {
-    throw new MesascopeError('MODEL_CORRUPT', 'the file is a Git LFS pointer, not the model it points to', {
-      remedy: 'Run `git lfs pull` in the repository that the file came from.',
-    });
-  }
-  if (head.slice(4, 8) === 'ORTM') {
-    throw new MesascopeError('MODEL_UNSUPPORTED', "the file is in ONNX Runtime's own ORT format", {
-      remedy: 'Use the .onnx file that it was converted from.',
-    });
-  }
 }

@@ -4,18 +4,22 @@ import { fedRows } from '../model/batches.ts';
 import type { Encoded } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import type { ScoreRequest } from '../onnx/attach-scores.ts';
-import type { TensorValue } from '../runtime/contract.ts';
-import { openSession } from '../runtime/session.ts';
+import type { OptimizationLevel, TensorValue } from '../runtime/contract.ts';
+import { openSession, type Session } from '../runtime/session.ts';
 
 /** What one batch of inputs gives, by name. */
 export type BatchValues = ReadonlyMap<string, TensorValue>;
 
 export type CheckRows = { readonly encoded: Encoded; readonly batches: readonly Int32Array[] };
 
-/** ONNX Runtime rewrites nothing: adding a reader of a value cannot change how that value is computed. */
-const LEVEL = 'disabled';
+/**
+ * At `disabled` ONNX Runtime rewrites nothing: adding a reader of a value cannot change how that value is computed. Some graphs in 16 bits
+ * load from `basic` on only.
+ */
+export const LEVELS: readonly OptimizationLevel[] = ['disabled', 'basic', 'all'];
 /** Types whose values can be laid beside each other. */
 const COMPARED: readonly string[] = ['float32', 'float64', 'float16', 'int64', 'int32', 'bool', 'uint8'];
+const FLOATS: readonly string[] = ['float32', 'float64', 'float16'];
 /** Scores may differ by this times the sum of the sizes of what they are summed from, or by this where that is below 1. */
 export const SCORE_TOLERANCE = 1e-5;
 
@@ -24,9 +28,10 @@ export async function hiddenValues(
   model: Model,
   values: readonly string[],
   { encoded, batches }: CheckRows,
+  level: OptimizationLevel,
 ): Promise<BatchValues[]> {
   const outputs = [...new Set(values)].map((value) => ({ value, pick: 'all' as const }));
-  const plan = { steps: [() => ({ outputs, keepModelOutputs: false })], optimization: LEVEL } as const;
+  const plan = { steps: [() => ({ outputs, keepModelOutputs: false })], optimization: level };
   return model.sessions.use({ attach: outputs }, plan, async ({ session, instrumented }) => {
     const results: BatchValues[] = [];
     for (const batch of batches) {
@@ -39,36 +44,83 @@ export async function hiddenValues(
   });
 }
 
-/** Every output of the model file at `path` that can be compared, one map per batch. */
-export async function fileOutputs(path: string, { encoded, batches }: CheckRows): Promise<BatchValues[]> {
-  const session = await openSession({ kind: 'path', path }, { optimization: LEVEL });
+/** What a model file gives, and the level that it was run at. */
+export type FileOutputs = { readonly level: OptimizationLevel; readonly outputs: readonly BatchValues[] };
+
+/** Every output of the model file at `path` that can be compared, one map per batch, at the first of `levels` that it loads at. */
+export async function fileOutputs(
+  path: string,
+  { encoded, batches }: CheckRows,
+  levels: readonly OptimizationLevel[],
+): Promise<FileOutputs> {
+  const { session, level } = await openAtFirst(path, levels);
   try {
     const names = session.outputs.filter(({ type }) => COMPARED.includes(type)).map(({ name }) => name);
-    const results: BatchValues[] = [];
+    const outputs: BatchValues[] = [];
     for (const batch of batches) {
       const run = await session.run(encoded.feeds(fedRows(encoded, batch)), names);
-      results.push(new Map(names.map((name) => [name, run[name]!])));
+      outputs.push(new Map(names.map((name) => [name, run[name]!])));
     }
-    return results;
+    return { level, outputs };
   } finally {
     await session.close();
   }
 }
 
-/** Throws `MONITOR_DIFFERS` unless every output of `before` is in `after` with the same shape and bits. */
-export function mustBeSameOutputs(before: readonly BatchValues[], after: readonly BatchValues[]): void {
+async function openAtFirst(
+  path: string,
+  [level, ...further]: readonly OptimizationLevel[],
+): Promise<{ readonly session: Session; readonly level: OptimizationLevel }> {
+  const optimization = level ?? 'all';
+  try {
+    return { session: await openSession({ kind: 'path', path }, { optimization }), level: optimization };
+  } catch (error) {
+    const refused = error instanceof MesascopeError && error.code === 'SESSION_FAILED';
+    if (!refused || further.length === 0) throw error;
+    return openAtFirst(path, further);
+  }
+}
+
+/**
+ * Largest difference of each output of `before` in `after`, 0 for the same bits. Throws `MONITOR_DIFFERS` unless it has the same shape, and the same bits
+ * or, of floats, lies within `limit` times its largest value (or times 1). A limit of 0 asks for the same bits.
+ */
+export function outputDifferences(
+  before: readonly BatchValues[],
+  after: readonly BatchValues[],
+  limit: number,
+): ReadonlyMap<string, number> {
+  const differences = new Map<string, number>();
   for (const [at, outputs] of before.entries()) {
     for (const [name, value] of outputs) {
       const other = after[at]?.get(name);
-      if (other !== undefined && String(other.dims) === String(value.dims) && sameBits(value, other))
-        continue;
-      throw new MesascopeError(
-        'MONITOR_DIFFERS',
-        `the output ${JSON.stringify(name)} is not what the model gave before`,
-        { facts: { output: name, batch: at } },
-      );
+      const difference = other === undefined ? undefined : differenceOf(value, other, limit);
+      if (difference === undefined) {
+        throw new MesascopeError(
+          'MONITOR_DIFFERS',
+          `the output ${JSON.stringify(name)} is not what the model gave before`,
+          { facts: { output: name, batch: at } },
+        );
+      }
+      differences.set(name, Math.max(differences.get(name) ?? 0, difference));
     }
   }
+  return differences;
+}
+
+/** Undefined where it is too large, or there is no such number. */
+function differenceOf(value: TensorValue, other: TensorValue, limit: number): number | undefined {
+  if (String(other.dims) !== String(value.dims)) return undefined;
+  if (sameBits(value, other)) return 0;
+  if (limit === 0 || value.type !== other.type || !FLOATS.includes(value.type)) return undefined;
+  let [worst, largest] = [0, 1];
+  for (const [i, x] of value.data.entries()) {
+    const y = Number(other.data[i]);
+    if (Number.isFinite(Number(x))) largest = Math.max(largest, Math.abs(Number(x)));
+    // Equal infinities differ by NaN.
+    if (!Object.is(Number(x), y)) worst = Math.max(worst, Math.abs(Number(x) - y));
+  }
+  return worst <= limit * largest ? worst : undefined;
 }
 
 function sameBits(a: TensorValue, b: TensorValue): boolean {
@@ -78,13 +130,14 @@ function sameBits(a: TensorValue, b: TensorValue): boolean {
 
 /**
  * Largest difference between the scores of the attached model and those computed here, in 64 bits, from the hidden values of
- * the model without them. Throws `MONITOR_DIFFERS` where one is beyond `SCORE_TOLERANCE`, `PROBE_MISMATCH` where the value
- * is not laid out as the request says.
+ * the model without them. Throws `MONITOR_DIFFERS` where one is beyond `tolerance` (of `SCORE_TOLERANCE`'s kind), `PROBE_MISMATCH` where
+ * the value is not laid out as the request says.
  */
 export function largestScoreDifference(
   request: ScoreRequest,
   hidden: readonly BatchValues[],
   attached: readonly BatchValues[],
+  tolerance: number = SCORE_TOLERANCE,
 ): number {
   let largest = 0;
   for (const [at, values] of hidden.entries()) {
@@ -103,7 +156,7 @@ export function largestScoreDifference(
         const given = Number(scores.data[row * request.classes + c]);
         // Equal infinities differ by NaN.
         const difference = Object.is(given, score) ? 0 : Math.abs(given - score);
-        if (!(difference <= SCORE_TOLERANCE * Math.max(1, size))) {
+        if (!(difference <= tolerance * Math.max(1, size))) {
           throw new MesascopeError(
             'MONITOR_DIFFERS',
             `the output ${request.output} gives ${given} where the probe gives ${score}`,

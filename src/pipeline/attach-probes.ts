@@ -2,6 +2,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { toleranceOf } from '../capture/verify-context.ts';
 import { randomInputs } from '../capture/verify-inputs.ts';
 import type { ModelInput } from '../core/data-set.ts';
 import { MesascopeError, throwIfAborted } from '../core/errors.ts';
@@ -15,15 +16,19 @@ import { attachScores } from '../onnx/attach-scores.ts';
 import type { ModelIndex } from '../onnx/contract.ts';
 import { indexModel } from '../onnx/index-model.ts';
 import { outerValues } from '../onnx/value-names.ts';
+import type { OptimizationLevel } from '../runtime/contract.ts';
 import { externalDataPath } from '../runtime/session.ts';
 import { writeFault } from '../store/write-fault.ts';
 import {
   type CheckRows,
+  type FileOutputs,
   fileOutputs,
   hiddenValues,
+  LEVELS,
   largestScoreDifference,
-  mustBeSameOutputs,
+  outputDifferences,
   rowsRead,
+  SCORE_TOLERANCE,
 } from './attach-check.ts';
 import {
   type MonitorOutput,
@@ -62,8 +67,12 @@ export type Attached = {
   readonly needs: readonly string[];
   readonly check: {
     readonly inputs: number;
+    /** Level of ONNX Runtime that both files were run at: `disabled`, or the next one at which the model loads. */
+    readonly optimization: OptimizationLevel;
     /** Outputs of the model that came out bit for bit as before. */
     readonly sameOutputs: readonly string[];
+    /** Of a model in 16 bits: outputs that came out within the limit of its number type. */
+    readonly closeOutputs: readonly { readonly output: string; readonly difference: number }[];
     /** Largest difference between an attached score and the probe's own, computed in 64 bits. */
     readonly largestScoreDifference: number;
   };
@@ -75,8 +84,9 @@ const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 /**
  * Writes `out`: the model with the scores of the probes as further outputs, every byte of its nodes and weights as it was. Before the file
- * gets its name it is run on a few inputs beside the model: outputs must keep their bits (at optimisation level `disabled`) and
- * scores must be the probe's.
+ * gets its name it is run on a few inputs beside the model: outputs must keep their bits (at optimisation level `disabled`, or the next at
+ * which the model loads) and scores must be the probe's. ONNX Runtime keeps 16-bit values wider where nothing reads them: of such a model
+ * both are held to what `toleranceOf` allows its number type.
  *
  * Throws `MODEL_NOT_FOUND`, `MODEL_CORRUPT`, `MODEL_UNSUPPORTED` (opset, longer than 2 GiB), `PROBE_FILE_INVALID`, `PROBE_MISMATCH`,
  * `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`, `BAD_SETTING` (names, places), `POSITION_RANGE`, `INPUT_UNKNOWN`, `MONITOR_DIFFERS`,
@@ -108,6 +118,7 @@ export async function attachProbes(request: AttachRequest, control: RunControl =
         remedy: 'Leave its weights where they are: `--reference`.',
       });
     }
+    const tolerance = toleranceOf(model);
     const rows = checkRows(model, request, monitors);
     const before = await runsBefore(model, request.model, { monitors, rows });
     await makeFolder(out);
@@ -115,10 +126,12 @@ export async function attachProbes(request: AttachRequest, control: RunControl =
     try {
       await writePieces(temporary, pieces, { original: request.model, signal: control.signal });
       throwIfAborted(control.signal);
-      const attached = await fileOutputs(temporary, rows);
-      mustBeSameOutputs(before.outputs, attached);
+      const { level } = before.file;
+      const attached = (await fileOutputs(temporary, rows, [level])).outputs;
+      const changed = outputDifferences(before.file.outputs, attached, tolerance.half ? tolerance.limit : 0);
+      const scoreLimit = tolerance.half ? tolerance.limit : SCORE_TOLERANCE;
       const differences = monitors.map((monitor) =>
-        largestScoreDifference(monitor.request, before.hidden, attached),
+        largestScoreDifference(monitor.request, before.hidden, attached, scoreLimit),
       );
       throwIfAborted(control.signal);
       await rename(temporary, out).catch((cause: unknown) => {
@@ -130,7 +143,11 @@ export async function attachProbes(request: AttachRequest, control: RunControl =
         needs,
         check: {
           inputs: rows.batches.reduce((sum, batch) => sum + batch.length, 0),
-          sameOutputs: [...(before.outputs[0]?.keys() ?? [])],
+          optimization: level,
+          sameOutputs: [...changed].flatMap(([output, difference]) => (difference === 0 ? [output] : [])),
+          closeOutputs: [...changed].flatMap(([output, difference]) =>
+            difference === 0 ? [] : [{ output, difference }],
+          ),
           largestScoreDifference: Math.max(...differences),
         },
       };
@@ -254,20 +271,18 @@ function madeInputs(model: Model): ModelInput[] {
 /** What the model gives without the probes. Its sessions are closed afterwards: one large model at a time is enough. */
 async function runsBefore(
   model: Model,
-  file: string,
+  path: string,
   { monitors, rows }: { readonly monitors: readonly PlannedMonitor[]; readonly rows: CheckRows },
-): Promise<{
-  readonly hidden: Awaited<ReturnType<typeof hiddenValues>>;
-  readonly outputs: Awaited<ReturnType<typeof fileOutputs>>;
-}> {
+): Promise<{ readonly hidden: Awaited<ReturnType<typeof hiddenValues>>; readonly file: FileOutputs }> {
   const values = monitors.map(({ request }) => request.value);
-  const hidden = await hiddenValues(model, values, rows);
+  const file = await fileOutputs(path, rows, LEVELS);
+  const hidden = await hiddenValues(model, values, rows, file.level);
   await model.close();
   // Before anything is written: a value that is not what the probe reads makes a graph that cannot run.
   for (const { request } of monitors) {
     for (const batch of hidden) rowsRead(request, batch.get(request.value)!);
   }
-  return { hidden, outputs: await fileOutputs(file, rows) };
+  return { hidden, file };
 }
 
 async function makeFolder(out: string): Promise<void> {

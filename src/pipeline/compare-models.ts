@@ -74,7 +74,7 @@ const DEFAULT_HOOKS = /^(encoder\.)?(embed|blocks\.\d+\.resid_post|final_norm|lo
  * Runs both models on the same inputs and compares them hook by hook. With data, ridge probes of every goal are fitted on each
  * model's activations at the first position asked for, and read on held-out groups of both.
  *
- * Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE` (no hook in common), `MATRIX_SHAPE` (a hook of other widths: not the same model),
+ * Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE` (no hook in common), `MODEL_PAIR` (a hook of other widths: not the same model),
  * `SPLIT_TOO_FEW_GROUPS`, and what running throws.
  */
 export async function compareModels(
@@ -134,6 +134,7 @@ function common(
       return [{ hook, model: model.name, reason }];
     }),
   );
+  mustBePair(asked, first, second);
   const lost = new Set(missing.map(({ hook }) => hook));
   const hooks = asked.filter((hook) => !lost.has(hook));
   if (hooks.length === 0) {
@@ -146,6 +147,25 @@ function common(
     );
   }
   return { hooks, missing };
+}
+
+/** Before either model runs, as far as the graphs tell. */
+function mustBePair(hooks: readonly string[], first: Model, second: Model): void {
+  for (const hook of hooks) {
+    const [a, b] = [first, second].map((model) => {
+      const found = model.hooks.hooks.find(({ name }) => name === hook);
+      return found?.state === 'available' ? found.width : undefined;
+    });
+    if (a !== undefined && b !== undefined && a !== b) throw noPair(hook, a, b);
+  }
+}
+
+function noPair(hook: string, first: number, second: number): MesascopeError {
+  return new MesascopeError(
+    'MODEL_PAIR',
+    `${hook} has ${first} features in the first model and ${second} in the second: they are not two files of one model`,
+    { facts: { hook, first, second } },
+  );
 }
 
 /** A hook with one vector per position, or one per row. */
@@ -200,13 +220,7 @@ function differenceAt(hook: string, positions: readonly number[], a: Read, b: Re
   let width = 0;
   for (const position of positions) {
     const [x, y] = [a(hook, position), b(hook, position)];
-    if (x.columns !== y.columns) {
-      throw new MesascopeError(
-        'MATRIX_SHAPE',
-        `${hook} has ${x.columns} features in one model and ${y.columns} in the other: they are not two files of one model`,
-        { facts: { hook, first: x.columns, second: y.columns } },
-      );
-    }
+    if (x.columns !== y.columns) throw noPair(hook, x.columns, y.columns);
     width = x.columns;
     for (let row = 0; row < x.rows; row++) {
       let [dot, own, other] = [0, 0, 0];

@@ -171,7 +171,7 @@ describe.each(CACHED)('%s', (name) => {
     const beyond = generate(model, { prompts: [prompts[2]!, prompts[1]!], maxNewTokens: room + 1 });
     await expect(beyond).rejects.toMatchObject({
       code: 'INPUT_TOO_LONG',
-      message: 'prompt 1 has 6 tokens and 20 new ones were asked for, but the model has positions for 24',
+      message: 'prompt 2 has 6 tokens and 20 new ones were asked for, but the model has positions for 24',
       remedy: 'Ask for at most 19 new tokens, or shorten the prompt.',
     });
     const [unasked] = await generate(model, { prompts: [prompts[1]!] });

@@ -1,6 +1,7 @@
 /** @file test: padded rows give what PyTorch recorded of the row alone where a graph can be padded, and where it cannot it is said, with the reason. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { measurePadding, type PaddingCheck } from '../../src/capture/padding.ts';
 import type { ModelInput } from '../../src/core/data-set.ts';
@@ -140,6 +141,25 @@ describe('a row padded by hand', () => {
       }
     },
   );
+});
+
+describe('the number type of a model', () => {
+  const fixture = (name: string): string =>
+    fileURLToPath(new URL(`../fixtures/exports/${name}.onnx`, import.meta.url));
+
+  it('says how close is equal: rounding in 16 bits is not taken for an effect of padding', async () => {
+    for (const check of await padding(fixture('llama.float16'))) {
+      expect([check.side, check.state]).toEqual([check.side, 'equal']);
+      expect(check.limit).toBeGreaterThanOrEqual(4e-3);
+    }
+  });
+
+  it('is the reason where activations are quantised by all that is fed', async () => {
+    for (const check of await padding(fixture('gpt2.int8'))) {
+      expect([check.side, check.state]).toEqual([check.side, 'differs']);
+      expect(check.statement).toContain('quantised by all values that are fed');
+    }
+  });
 });
 
 describe('a model that cannot be padded', () => {

@@ -14,7 +14,7 @@ import { codeOf, EXPORTS, exportPath, GRID_MODEL, randomRows } from './small-mod
 const IDS = [
   'residual-identity',
   'attention-rows',
-  'padded-equals-alone',
+  'batch-equals-alone',
   'edit-changes-output',
   'no-op-edit',
   'attention-mixes-positions',
@@ -69,7 +69,7 @@ describe('the self-checks', () => {
       expect(value).toBeTypeOf('number');
       if (AT_LEAST.includes(id)) expect(value).toBeGreaterThanOrEqual(limit!);
       else expect(value).toBeLessThanOrEqual(limit!);
-      if (id === 'residual-identity' || id === 'padded-equals-alone') expect(value).toBeLessThan(1e-5);
+      if (id === 'residual-identity' || id === 'batch-equals-alone') expect(value).toBeLessThan(1e-5);
     }
     expect(checks.find(({ id }) => id === 'no-op-edit')).toMatchObject({ value: 0, limit: 0 });
     // Nothing of another position reaches an MLP, not even a last bit.

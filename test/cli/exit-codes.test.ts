@@ -77,6 +77,16 @@ describe('bad usage', () => {
     ['a missing argument', ['inspect'], "missing required argument 'model'"],
     ['a missing option', ['audit', '--model', 'x.onnx'], "'--data <file>' not specified"],
     ['a surplus argument', ['list', 'a'], 'too many arguments'],
+    [
+      'files as arguments of audit, with the form',
+      ['audit', 'm.onnx', 'd.jsonl'],
+      'audit --model m.onnx --data d.jsonl',
+    ],
+    [
+      'files as arguments of plan, with the form',
+      ['plan', 'm.onnx', 'd.jsonl'],
+      'plan --model m.onnx --data d.jsonl',
+    ],
     ['a port that is none', ['view', '--port', '99999'], 'at most 65535'],
     ['a seed that is no number', ['run', '--seed', 'x'], 'whole number'],
     ['neither experiment nor files', ['plan'], 'either an experiment, or both'],

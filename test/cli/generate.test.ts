@@ -307,7 +307,7 @@ describe('generate', () => {
     const refused = capturedTerminal();
     const chat = ['--messages', path.join(spoken, 'chat.json')];
     await main(['generate', model, '--tokens', '19', '--tokens', '4', ...chat], refused);
-    expect(refused.stderr()).toContain('CHAT_REFUSED: prompt 2:');
+    expect(refused.stderr()).toContain('CHAT_REFUSED: prompt 3:');
   });
 
   it('refuses vectors that are no lists of numbers', async () => {

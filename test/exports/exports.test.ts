@@ -76,7 +76,7 @@ describe.each(CASES)('%s', (name, { missing = [], bound = FLOAT32, changes = 0 }
     expect(passed).toEqual(
       expect.arrayContaining([
         'residual-identity',
-        'padded-equals-alone',
+        'batch-equals-alone',
         'edit-changes-output',
         'no-op-edit',
       ]),

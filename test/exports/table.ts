@@ -39,7 +39,7 @@ function row(name: string, m: Measured): string {
     return `${found.state === 'failed' ? '**' : ''}${number(found.value!)}${found.state === 'failed' ? '**' : ''}`;
   };
   const hooks = m.noResidual ?? `${m.available.length} of ${m.available.length + m.missing.length}`;
-  const checks = ['residual-identity', 'padded-equals-alone', 'no-op-edit', 'run-equals-file'].map(check);
+  const checks = ['residual-identity', 'batch-equals-alone', 'no-op-edit', 'run-equals-file'].map(check);
   const cells = [name, hooks, number(worst), number(relative), ...checks, m.seconds.toFixed(1)];
   return `| ${cells.join(' | ')} |`;
 }

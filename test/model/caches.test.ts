@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { generate } from '../../src/behavior/generate.ts';
 import type { ModelInput } from '../../src/core/data-set.ts';
 import { cachePairs, cacheRows } from '../../src/model/caches.ts';
+import { encode } from '../../src/model/encode.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
 import { buildModel, type ValueSpec } from '../../src/onnx/build.ts';
 import { lookupModel } from './graphs.ts';
@@ -12,13 +13,20 @@ const tokens = (...row: number[]): ModelInput => ({ kind: 'tokens', tokens: row 
 
 /** logits [batch, position, 5]: after token i comes token i + 1. Caches go through as they are. */
 function counting(
-  options: { readonly batch?: number; readonly caches?: readonly [string, string][] } = {},
+  options: {
+    readonly batch?: number;
+    readonly caches?: readonly (readonly [string, string])[];
+    readonly reader?: 'Identity' | 'Concat';
+    /** With the switch of a merged decoder. */
+    readonly flag?: boolean;
+  } = {},
 ): Promise<Model> {
-  const { batch = 'batch', caches = [] } = options;
+  const { batch = 'batch', caches = [], reader = 'Identity', flag = false } = options;
   const bytes = buildModel({
     inputs: [
       { name: 'input_ids', type: 'int64', shape: [batch, 'length'] },
       ...caches.map(([past]) => cache(past)),
+      ...(flag ? [{ name: 'use_cache_branch', type: 'bool', shape: [1] } as const] : []),
     ],
     outputs: [
       { name: 'logits', type: 'float32', shape: [batch, 'length', 5] },
@@ -34,7 +42,12 @@ function counting(
     ],
     nodes: [
       { opType: 'Gather', inputs: ['table', 'input_ids'], outputs: ['logits'] },
-      ...caches.map(([past, present]) => ({ opType: 'Identity', inputs: [past], outputs: [present] })),
+      ...caches.map(([past, present]) => ({
+        opType: reader,
+        inputs: [past],
+        outputs: [present],
+        ...(reader === 'Concat' ? { attributes: { axis: { int: 2 } } } : {}),
+      })),
     ],
   });
   return openModel({ bytes, name: 'counting' });
@@ -68,6 +81,34 @@ describe('the caches of a graph', () => {
     expect(cachePairs(bare)).toEqual([]);
   });
 
+  it("that a graph cannot begin without are not made up: nothing carries them on, or they are an encoder's", async () => {
+    for (const [past, present] of [
+      ['past_key_values.0.encoder.key', 'present.0.encoder.key'],
+      ['past_key_cross_0', 'present_key_cross_0'],
+      ['past_key_values.0.key', 'kept'],
+    ] as const) {
+      const model = await counting({ caches: [[past, present]] });
+      expect(model.inputs.map(({ role }) => role)).toEqual(['tokens', 'filled-cache']);
+      expect(() => encode(model, [tokens(1)], {})).toThrow(
+        expect.objectContaining({ code: 'MODEL_UNSUPPORTED', message: expect.stringContaining(past) }),
+      );
+      // Data may give them.
+      const given = {
+        input_ids: { dims: [1], data: [1] },
+        [past]: { dims: [2, 1, 4], data: new Array(8).fill(1) },
+      };
+      expect(encode(model, [{ kind: 'tensors', tensors: given }], {}).rows).toBe(1);
+    }
+  });
+
+  it('of a merged decoder, or joined with what is computed, begin empty whatever carries them on', async () => {
+    const merged = await counting({ caches: [['past_key_values.0.encoder.key', 'kept']], flag: true });
+    expect(merged.inputs.map(({ role }) => role)).toEqual(['tokens', 'cache', 'flag']);
+    const cut = await counting({ caches: [['past_key_values.0.key', 'kept']], reader: 'Concat' });
+    expect(cut.inputs.map(({ role }) => role)).toEqual(['tokens', 'cache']);
+    expect(cachePairs(cut)).toEqual([]);
+  });
+
   it('keep the rows that go on, in their order', () => {
     const value = { type: 'float32', dims: [3, 1, 2, 1], data: Float32Array.of(0, 1, 2, 3, 4, 5) } as const;
     expect(cacheRows(value, Int32Array.of(2, 0))).toEqual({
@@ -97,6 +138,20 @@ describe('writing with a graph', () => {
     await expect(generate(model, { prompts: [tokens(1)] })).rejects.toMatchObject({
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringMatching(/encoder.*decoder_input_ids/),
+    });
+  });
+
+  it('that reads the states of an encoder is refused for that, and not for data that do not give them', async () => {
+    const states: ValueSpec = {
+      name: 'encoder_hidden_states',
+      type: 'float32',
+      shape: ['batch', 'length', 4],
+    };
+    const model = await openModel({ bytes: lookupModel({ extra: [states] }), name: 'decoder' });
+    await expect(generate(model, { prompts: [tokens(1)] })).rejects.toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message:
+        'decoder cannot write on from prompts: it also reads "encoder_hidden_states"; only decoders alone are written with',
     });
   });
 

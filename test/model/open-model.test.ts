@@ -106,6 +106,23 @@ describe('an opened model', () => {
     await expect(openModel(cut)).rejects.toMatchObject({ code: 'MODEL_CORRUPT', location: { file: cut } });
   });
 
+  it('is named where a folder that holds it is given; of a name that no folder bears it is said that nothing is downloaded', async () => {
+    const folder = await temporaryFolder();
+    const remedyOf = (path: string): Promise<string> =>
+      openModel(path).then(
+        () => 'opened',
+        ({ remedy }: { remedy: string }) => remedy,
+      );
+    expect(await remedyOf(folder)).toMatch(/holds no \.onnx file/);
+    mkdirSync(join(folder, 'onnx'));
+    for (const name of ['model_q4.onnx', 'model.onnx', 'config.json'])
+      writeFileSync(join(folder, 'onnx', name), '');
+    const [plain, small] = ['model.onnx', 'model_q4.onnx'].map((name) => join(folder, 'onnx', name));
+    expect(await remedyOf(folder)).toBe(`Give a file: it holds ${plain}, ${small}.`);
+    expect(await remedyOf('some-owner/some-model-1B')).toMatch(/^Nothing is downloaded/);
+    expect(await remedyOf('src/some-model')).not.toMatch(/downloaded/);
+  });
+
   it('that is large leaves its weights in the file, runs the same, and has the same twins', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'large.onnx');

@@ -163,15 +163,21 @@ describe('the index', () => {
   it.each([
     ['an empty file', '', 'MODEL_CORRUPT'],
     ['a file without a graph', '\x08\x08', 'MODEL_CORRUPT'],
-    ['a web page', '<!doctype html><html></html>', 'MODEL_CORRUPT'],
-    [
-      'a Git LFS pointer',
-      'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n',
-      'MODEL_CORRUPT',
-    ],
-    ['a file in ORT format', '\x20\x00\x00\x00ORTM\x00\x00', 'MODEL_UNSUPPORTED'],
   ])('refuses %s', (_, text, code) => {
     expect(() => indexModel(new TextEncoder().encode(text))).toThrow(coded(code));
+  });
+
+  it.each([
+    ['a web page', '\n<!doctype html><html></html>', 'MODEL_CORRUPT'],
+    ['JSON', '\uFEFF{\n  "model_type": "llama"}', 'MODEL_CORRUPT'],
+    ['safetensors', '\x0f\0\0\0\0\0\0\0{"__metadata__":{}}', 'MODEL_CORRUPT'],
+    ['Git LFS', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n', 'MODEL_CORRUPT'],
+    ['ORT format', '\x20\x00\x00\x00ORTM\x00\x00', 'MODEL_UNSUPPORTED'],
+  ])('says of a file in another format that it is %s', (name, text, code) => {
+    const bytes = new TextEncoder().encode(text);
+    expect(() => indexModel(bytes)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(name) }),
+    );
   });
 
   it('refuses a name that is not UTF-8', () => {

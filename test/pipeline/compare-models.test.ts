@@ -94,7 +94,11 @@ describe('two files of one model', () => {
     await expect(compareModels(half, fused, { hooks: 'blocks.*.pattern' })).rejects.toMatchObject({
       code: 'HOOK_UNAVAILABLE',
     });
-    await expect(compareModels(half, grid, {})).rejects.toMatchObject({ code: 'MATRIX_SHAPE' });
+    await expect(compareModels(half, grid, {})).rejects.toMatchObject({
+      code: 'MODEL_PAIR',
+      exitCode: 3,
+      message: expect.stringMatching(/^embed has \d+ features in the first model and \d+ in the second/),
+    });
     await Promise.all([half, fused].map((model) => model.close()));
   });
 });
