@@ -99,7 +99,7 @@ export function addModelCommands(add: Declare, launch: Launch): void {
         }),
     );
 
-  add('probe <model>', 'a probe of one goal at one hook, saved, with what it reads on held-out groups', [
+  add('probe <model>', 'a probe of one goal at one hook, saved, with what it reads on test rows', [
     'probe model.onnx --data examples.jsonl --goal proxy --hook blocks.1.resid_post --out proxy.safetensors',
     'probe model.onnx --data examples.jsonl --goal intended --hook final_norm --position -2 --out intended.safetensors --json',
   ])
