@@ -21,24 +21,21 @@ export type CommandContext = {
 /** Later commands use this to say how to start them; works from the repository and from an installed package. */
 export const PROGRAM = 'npx mesascope';
 
-/** How a program was started, as Node tells it. */
-export type Start = {
-  /** Path of the script that runs. */
-  readonly script: string | undefined;
-  /** npm's own command, where npm started it: `exec` for npx. */
-  readonly npmCommand?: string | undefined;
-};
-
 /**
- * The command as it was typed, ready to be pasted. A bare `npx mesascope` outside of the clone would ask a registry for whatever bears that name, so
- * that it is said only where npx itself, or a link in the folder's `node_modules`, was what ran.
+ * The command as it was typed, ready to be pasted. A bare `npx mesascope` outside of the clone would ask a registry for whatever bears that name, so it
+ * is said only where npx finds the program: in the clone, beside its link in `node_modules`, and where npx itself fetched it. `script` is the path that
+ * Node was started with.
  */
-export function commandAsTyped(argv: readonly string[], start: Start, workingFolder: string): string {
-  return [programAsCalled(start, workingFolder), ...argv.map(quoted)].join(' ');
+export function commandAsTyped(
+  argv: readonly string[],
+  script: string | undefined,
+  workingFolder: string,
+): string {
+  return [programAsCalled(script, workingFolder), ...argv.map(quoted)].join(' ');
 }
 
-function programAsCalled({ script, npmCommand }: Start, workingFolder: string): string {
-  if (script === undefined || npmCommand === 'exec') return PROGRAM;
+function programAsCalled(script: string | undefined, workingFolder: string): string {
+  if (script === undefined || /[\\/]_npx[\\/]/.test(script)) return PROGRAM;
   const shown = shownPath(script, workingFolder);
   if (shown === 'bin/mesascope.js' || shown === 'node_modules/.bin/mesascope') return PROGRAM;
   return path.basename(script) === 'mesascope' ? quoted(script) : `node ${quoted(shown)}`;

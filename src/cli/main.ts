@@ -106,8 +106,7 @@ function interrupted(
   if (thrown instanceof MesascopeError && thrown.code !== 'ABORTED') return thrown;
   const kept = KEPT[argv[0] ?? ''];
   const keeps = kept !== undefined && (captured || argv[0] === 'benchmark');
-  const start = { script: process.argv[1], npmCommand: process.env.npm_command };
-  const command = commandAsTyped(argv, start, process.cwd());
+  const command = commandAsTyped(argv, process.argv[1], process.cwd());
   return new MesascopeError('ABORTED', keeps ? `interrupted, ${kept}` : 'interrupted', {
     remedy: `${keeps ? 'go on with' : 'begin again with'}: ${command}`,
     cause: thrown,

@@ -19,7 +19,10 @@ export function addModelCommands(add: Declare, launch: Launch): void {
     "inspect model.onnx --hooks 'blocks.*.resid_post'",
     'inspect model.onnx --json',
   ])
-    .option('--hooks <pattern>', 'only these hook points (comma-separated globs)')
+    .option(
+      '--hooks <pattern>',
+      'only these hook points (comma-separated globs; * stops at a dot, ** does not)',
+    )
     .action((model: string, options: Json & { hooks?: string }) =>
       launch(options, async (context) => {
         const { inspectCommand } = await import('./command-inspect.ts');
@@ -70,7 +73,10 @@ export function addModelCommands(add: Declare, launch: Launch): void {
     "capture model.onnx --data texts.jsonl --hooks 'blocks.*.resid_post' --positions span:garden,-1 --dtype float16 --out activations",
   ])
     .requiredOption('--data <file>', 'a data file')
-    .requiredOption('--hooks <pattern>', 'hook points (comma-separated globs; see inspect)')
+    .requiredOption(
+      '--hooks <pattern>',
+      'hook points (comma-separated globs; * stops at a dot, ** does not; see inspect)',
+    )
     .requiredOption('--out <folder>', 'a new or empty folder')
     .option(
       '--positions <list>',
