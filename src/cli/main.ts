@@ -70,7 +70,9 @@ async function runWork(
     },
     control: {
       onProgress(event) {
-        captured ||= event.kind === 'stage-progress' && event.stage === 'capture';
+        // A capture that was taken from the cache whole ends without a report of progress.
+        const runs = event.kind === 'stage-progress' || event.kind === 'stage-end';
+        captured ||= runs && event.stage === 'capture';
         display.listen(event);
       },
       signal: interrupt.signal,
