@@ -68,6 +68,24 @@ export function mustTakeCandidates(model: string, output: ChoiceOutput, readout:
   }
 }
 
+/**
+ * Throws `MODEL_UNSUPPORTED` for candidates of several tokens on a model that takes one scale over all positions of a row: tokens behind the row
+ * change the logits in front of them, so that nothing tells such a model from one that reads ahead.
+ */
+export function mustTellReadingAhead(
+  model: { readonly name: string; readonly mixesRows: boolean },
+  tokens: Candidates['tokens'],
+): void {
+  if (!model.mixesRows || tokens.every(({ length }) => length <= 1)) return;
+  throw new MesascopeError(
+    'MODEL_UNSUPPORTED',
+    `${model.name} quantises its activations by the values of the whole row, so that the tokens of a choice change the logits in front of them: whether it reads ahead cannot be told`,
+    {
+      remedy: 'Give choices of one token each, or use a file whose activations are not quantised as it runs.',
+    },
+  );
+}
+
 /** The rows with a group's extension behind them. Throws `INPUT_INVALID` for inputs that are not token rows. */
 export function extendedInputs(
   inputs: readonly ModelInput[],

@@ -5,7 +5,7 @@ import { MesascopeError } from '../core/errors.ts';
 import type { Encoded } from '../model/encode.ts';
 import type { Model } from '../model/open-model.ts';
 import type { HookPoint } from '../onnx/contract.ts';
-import { hookNamed } from '../onnx/hooks-names.ts';
+import { hookNamed, matchHooks } from '../onnx/hooks-names.ts';
 
 /** How a hook's value lies: [batch, position, ...] or, without positions, [batch, ...]; the last axes are one vector. */
 export type CaptureSite = { readonly hook: string; readonly value: string; readonly positions: boolean };
@@ -43,6 +43,38 @@ function hasPositions(hook: HookPoint, model: string): boolean {
     `hook ${hook.name} of ${model} has the axes [${hook.axes.join(', ')}], which cannot be read one position at a time`,
     { facts: { hook: hook.name, axes: hook.axes } },
   );
+}
+
+/**
+ * The hooks of a pattern (`matchHooks`) that can be read at positions or once per row, in order of computation. What a part with a star names and
+ * cannot be read so is left out; a hook that is named in full is not, and without any other the first that was left out is the error.
+ *
+ * Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE`.
+ */
+export function sitesOfPattern(
+  model: Model,
+  pattern: string,
+): { readonly hooks: readonly string[]; readonly leftOut: readonly string[] } {
+  const named = new Set(pattern.split(',').map((part) => part.trim()));
+  const all = matchHooks(model.hooks, pattern).map(({ name }) => name);
+  const leftOut = all.filter((name) => !named.has(name) && !canBeRead(model, name));
+  const hooks = all.filter((name) => !leftOut.includes(name));
+  if (hooks.length === 0) mustBeRead(model, leftOut[0]!);
+  return { hooks, leftOut };
+}
+
+function canBeRead(model: Model, name: string): boolean {
+  try {
+    mustBeRead(model, name);
+    return true;
+  } catch (error) {
+    if (error instanceof MesascopeError && error.code === 'HOOK_UNAVAILABLE') return false;
+    throw error;
+  }
+}
+
+function mustBeRead(model: Model, name: string): void {
+  splitWidth(model, siteOf(model, name));
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   candidateGroups,
   extendedInputs,
   mustTakeCandidates,
+  mustTellReadingAhead,
 } from './candidates.ts';
 import { capturePlan } from './capture-plan.ts';
 import { positionFeed } from './capture-sites.ts';
@@ -43,7 +44,7 @@ const STAGE = 'candidates';
  * differ in their last token alone. Nothing is cached on disk.
  *
  * Throws what `encode` throws, `CHOICE_RANGE`, `BAD_SETTING` (read-out), `MODEL_UNSUPPORTED` (no logits per position, or the model reads
- * ahead: tokens behind a row change its logits), `ACTIVATIONS_NON_FINITE`, `RUN_FAILED`, `ABORTED`.
+ * ahead: tokens behind a row change its logits, or it cannot be told whether it does), `ACTIVATIONS_NON_FINITE`, `RUN_FAILED`, `ABORTED`.
  */
 export async function scoreCandidates(
   model: Model,
@@ -53,6 +54,7 @@ export async function scoreCandidates(
   const { inputs, candidates } = request;
   const output = choiceOutput(model);
   mustTakeCandidates(model.name, output, request.readout);
+  mustTellReadingAhead(model, candidates.tokens);
   const plan = capturePlan([], output);
   const groups = withBareRows(candidateGroups(candidates));
   const scores = matrix(inputs.length, candidates.tokens.length);
@@ -129,17 +131,6 @@ function mustNotReadAhead(
   normalisers[row] = seen;
   if (Number.isNaN(before) || Math.abs(before - seen) <= MOST_DIFFERENCE * Math.max(1, Math.abs(before)))
     return;
-  if (model.mixesRows) {
-    throw new MesascopeError(
-      'MODEL_UNSUPPORTED',
-      `${model.name} quantises its activations by the values of the whole row, so that the tokens of a choice change the logits in front of them: whether it reads ahead cannot be told`,
-      {
-        facts: { row, extension: group.extension, difference: Math.abs(before - seen) },
-        remedy:
-          'Give choices of one token each, or use a file whose activations are not quantised as it runs.',
-      },
-    );
-  }
   throw new MesascopeError(
     'MODEL_UNSUPPORTED',
     `the logits of ${model.name} at the end of a row change with the tokens behind it: it reads ahead, and so tells no probability of what comes next`,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type CommandContext, type ExitCode, PROGRAM, printJson } from './context.ts';
 import { openPage } from './open-page.ts';
 import { exitCodeOf, printOutcome } from './outcome.ts';
-import { checkRunName, mustTakeRun, REPORTS_FOLDER } from './run-folder.ts';
+import { checkRunName, mustBeSameModel, mustTakeRun, REPORTS_FOLDER } from './run-folder.ts';
 import { settingsArguments } from './settings-options.ts';
 import { experimentFrom, nameFromFiles, type TwoFiles } from './two-file-experiment.ts';
 import { quoted, shownPath } from './words.ts';
@@ -21,6 +21,8 @@ export async function auditCommand(options: AuditOptions, context: CommandContex
   const folder = path.resolve(workingFolder, options.out ?? path.join(REPORTS_FOLDER, name));
   await mustTakeRun(folder);
   const experiment = await experimentFrom(options, workingFolder);
+  if (options.name === undefined && options.out === undefined)
+    await mustBeSameModel(folder, () => sha256Of(options.model));
   // Only now the runtime: what is wrong with the options is reported at once.
   const { execute } = await import('./execute.ts');
   const outcome = await execute(
@@ -32,6 +34,16 @@ export async function auditCommand(options: AuditOptions, context: CommandContex
   else printOutcome(outcome, context);
   if (options.open) openPage(path.resolve(workingFolder, outcome.report), context);
   return exitCodeOf(outcome);
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const { openModel } = await import('../model/open-model.ts');
+  const model = await openModel(file);
+  try {
+    return model.sha256;
+  } finally {
+    await model.close();
+  }
 }
 
 /** Folders outside the working folder are left out: a record holds no absolute path and no user name. */

@@ -8,7 +8,7 @@ import { type Comparison, compareModels } from '../pipeline/compare-models.ts';
 import { rowsNote } from '../pipeline/goal-probes.ts';
 import { namingFiles } from '../pipeline/name-errors.ts';
 import { readDataSet } from '../store/data-set.ts';
-import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
+import { type CommandContext, type ExitCode, printJson, printLine, warn } from './context.ts';
 import { counted, numberText, plainLine, shownPath, table } from './words.ts';
 
 export type CompareOptions = {
@@ -34,8 +34,9 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     const second = await openModel(options.second);
     try {
       const data = options.data === undefined ? undefined : await readDataSet(options.data, context.control);
-      const dataSet =
-        data === undefined ? undefined : tokenizedData(first, withoutChoices(data.dataSet)).dataSet;
+      const tokenized = data === undefined ? undefined : tokenizedData(first, withoutChoices(data.dataSet));
+      warn(tokenized?.warnings ?? [], context);
+      const dataSet = tokenized?.dataSet;
       const found = await compareModels(
         first,
         second,
@@ -91,7 +92,7 @@ function print(found: Comparison, [first, second]: [string, string], context: Co
     printLine(`${hook}: not in ${model}: ${reason}`, context);
   if (found.probes.length === 0) return;
   printLine(
-    `\nProbes, share of ${counted(found.testRows, 'held-out rows')} read right (95 % over groups)\n${table(
+    `\nProbes, share of ${counted(found.testRows, 'test rows')} read right (95 % over groups)\n${table(
       ['HOOK', 'GOAL', 'CLASSES', '1 ON 1', '1 ON 2', '2 ON 2', '2 ON 1'],
       found.probes.map(({ hook, goal, classes, ofFirst, ofSecond }) => [
         hook,

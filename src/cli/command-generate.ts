@@ -8,7 +8,7 @@ import type { ChatMessage, ModelInput } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';
 import { openLinalg } from '../linalg/linalg.ts';
 import { type Model, openModel } from '../model/open-model.ts';
-import { TextWarnings } from '../model/text-warnings.ts';
+import { saidOfTexts } from '../model/said-of-texts.ts';
 import type { TextTokenizer } from '../model/tokenizer.ts';
 import { loadProbe, mustBeFittedOn } from '../pipeline/probe-files.ts';
 import { type AnswerScores, scoreAnswer } from '../pipeline/score-answers.ts';
@@ -65,13 +65,7 @@ export async function generateCommand(options: GenerateOptions, context: Command
     const texts = options.prompt ?? [];
     const needed = texts.length + chats.length > 0;
     const tokenizer = needed ? speakingOfPrompts(() => model.tokenizer()) : tokenizerIfAny(model);
-    const seen = new TextWarnings(model);
-    if (texts.length > 0) {
-      const fed = texts.map((text) => ({ text }));
-      seen.add(model.tokenizer().encode(texts), fed);
-    }
     const caches = options.caches === false ? 'never' : 'auto';
-    const warnings = [...seen.sentences(), ...decodingWarnings(model, { caches })];
     const steering = await readSteering(options, { model, workingFolder });
     const written = await generate(
       model,
@@ -87,6 +81,8 @@ export async function generateCommand(options: GenerateOptions, context: Command
       },
       control,
     );
+    // Behind the run, which names a prompt that cannot be read by its place.
+    const warnings = [...saidOfTexts(model, prompts), ...decodingWarnings(model, { caches })];
     const scores = await allScores(written, probes);
     const answers = written.map((one, i) => answerOf(one, { tokenizer, probes, scores: scores[i]! }));
     const shown = shownPath(options.model, workingFolder);
@@ -126,14 +122,30 @@ function idList(text: string, option: string): number[] {
   });
 }
 
-function samplingOf({ temperature, topK, topP }: GenerateOptions): Sampling {
-  if (temperature === undefined && topK === undefined && topP === undefined) return { kind: 'greedy' };
+function samplingOf({ temperature, topK, topP, samples = 1, seed }: GenerateOptions): Sampling {
+  if (temperature === undefined && topK === undefined && topP === undefined) {
+    mustBeDrawn(samples > 1 ? '--samples' : seed === undefined ? undefined : '--seed');
+    return { kind: 'greedy' };
+  }
+  if (temperature === 0) {
+    throw new MesascopeError('BAD_SETTING', '--temperature must be above 0, and is 0', {
+      remedy: 'For the likeliest token each time, leave out --temperature, --top-k and --top-p.',
+    });
+  }
   return {
     kind: 'sampled',
     temperature: temperature ?? 1,
     ...(topK === undefined ? {} : { topK }),
     ...(topP === undefined ? {} : { topP }),
   };
+}
+
+/** Throws `BAD_SETTING` for an option that changes nothing where every token is the likeliest one. */
+function mustBeDrawn(option: string | undefined): void {
+  if (option === undefined) return;
+  throw new MesascopeError('BAD_SETTING', `${option} does nothing where every token is the likeliest one`, {
+    remedy: `Give --temperature, --top-k or --top-p as well, or leave out ${option}.`,
+  });
 }
 
 /** The tokens named, none for `none`, and else those that end a text by the configurations of the model and of the tokenizer. */

@@ -3,7 +3,7 @@ import { MesascopeError } from '../core/errors.ts';
 import { CRITERIA } from '../evidence/criteria.ts';
 import type { Experiment } from '../pipeline/experiment.ts';
 import type { Plan } from '../pipeline/plan-experiment.ts';
-import type { Reach } from '../pipeline/plan-sight.ts';
+import { foreseenText, type Reach } from '../pipeline/plan-sight.ts';
 import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
 import { findExperiments, loadExperiment, placedInExperiment } from './experiment-files.ts';
 import { type SettingsOptions, settingsFrom } from './settings-options.ts';
@@ -109,7 +109,7 @@ function printPlan(plan: Plan, context: CommandContext): void {
 /** The smallest effects in words, and above them what would keep the run from an answer. */
 function sightLines({ outlook, settings }: Plan): string[] {
   const { sight } = outlook;
-  const lines = outlook.problems.map(({ text }) => `this run will be ${outlook.outcome}: ${text}`);
+  const lines = outlook.problems.map(({ text }) => foreseenText(outlook.outcome, text));
   lines.push(...outlook.warnings.map(({ text }) => `warning: ${text}`));
   const contrasts = Object.entries(sight.contrast).map(
     ([goal, reach]) => `${rangeText(reach, (value) => numberText(100 * value, 2))} points (${goal})`,

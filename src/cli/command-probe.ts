@@ -1,4 +1,4 @@
-/** @file cli: `probe`: fits a probe of one goal at one hook, says what it reads on held-out groups, and saves it. */
+/** @file cli: `probe`: fits a probe of one goal at one hook, says what it reads on test rows, and saves it. */
 import path from 'node:path';
 import type { Interval } from '../evidence/resample-interval.ts';
 import { withoutChoices } from '../model/choice-tokens.ts';
@@ -10,8 +10,8 @@ import { namingFiles } from '../pipeline/name-errors.ts';
 import { saveProbe } from '../pipeline/probe-files.ts';
 import { packageVersion } from '../pipeline/provenance.ts';
 import { readDataSet } from '../store/data-set.ts';
-import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
-import { plainLine, shownPath } from './words.ts';
+import { type CommandContext, type ExitCode, printJson, printLine, warn } from './context.ts';
+import { counted, plainLine, shownPath } from './words.ts';
 
 export type ProbeOptions = {
   readonly model: string;
@@ -34,10 +34,12 @@ async function probe(options: ProbeOptions, context: CommandContext): Promise<Ex
   const model = await openModel(options.model);
   try {
     const { goal, hook, position, seed } = options;
+    const { dataSet, warnings } = tokenizedData(model, withoutChoices(data.dataSet));
+    warn(warnings, context);
     const fitted = await fitProbe(
       model,
       {
-        dataSet: tokenizedData(model, withoutChoices(data.dataSet)).dataSet,
+        dataSet,
         dataSha256: data.sha256,
         goal,
         hook,
@@ -71,7 +73,7 @@ async function probe(options: ProbeOptions, context: CommandContext): Promise<Ex
       return 0;
     }
     printLine(`${out}: ${fitted.goal} at ${hook}, position ${fitted.position}`, context);
-    printLine(`  reads right     ${share(accuracy)} of ${rows.test} held-out rows`, context);
+    printLine(`  reads right     ${share(accuracy)} of ${counted(rows.test, 'test rows')}`, context);
     printLine(`  by chance       ${chance.toFixed(3)}, the commonest value`, context);
     if (irrelevant !== undefined) {
       const how = irrelevant.state === 'measured' ? ', read in the same way' : '';

@@ -3,11 +3,13 @@ import { measurePadding, type PaddingRequest } from '../capture/padding.ts';
 import { verifyModel } from '../capture/verify-model.ts';
 import type { DataSet, ModelInput } from '../core/data-set.ts';
 import { type Model, openModel } from '../model/open-model.ts';
+import { saidOfTexts } from '../model/said-of-texts.ts';
 import { tokenizedInputs } from '../model/tokenize.ts';
 import type { SelfCheck } from '../onnx/contract.ts';
+import { matchHooks } from '../onnx/hooks-names.ts';
 import { namingFiles } from '../pipeline/name-errors.ts';
 import { readDataSet } from '../store/data-set.ts';
-import { type CommandContext, type ExitCode, printJson, printLine } from './context.ts';
+import { type CommandContext, type ExitCode, printJson, printLine, warn } from './context.ts';
 import { numberText, plainLine, shownPath, table } from './words.ts';
 
 export type VerifyOptions = {
@@ -22,6 +24,9 @@ const STATES: Readonly<Record<SelfCheck['state'], string>> = {
   'not-applicable': 'not applicable',
 };
 
+/** Hooks that a pattern names and no edit was tried at. */
+const NOT_EDITED = 'no vector per position, or no check of edits applies; logits are the output itself';
+
 /** Ends with 3 when a check fails: what the hooks of this model say cannot be trusted. Throws what `openModel` throws. */
 export function verifyCommand(options: VerifyOptions, context: CommandContext): Promise<ExitCode> {
   return namingFiles(options, () => verify(options, context));
@@ -35,15 +40,26 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       data === undefined
         ? {}
         : { inputs: data.dataSet.examples.map(({ input }) => input), mapping: data.dataSet.inputs };
+    warn(saidOfTexts(model, request.inputs ?? []), context);
     const checks = await verifyModel(model, {
       ...request,
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
     });
     const padding = await measurePadding(model, tokenRows(model, request));
+    const tried = new Set(perHook(checks).map(([hook]) => hook));
+    const notEdited =
+      options.hooks === undefined
+        ? []
+        : matchHooks(model.hooks, options.hooks)
+            .map(({ name }) => name)
+            .filter((name) => !tried.has(name));
     const failed = checks.filter(({ state }) => state === 'failed').length;
     const shown = shownPath(options.model, context.workingFolder);
     if (context.json)
-      printJson({ model: shown, sha256: model.sha256, passed: failed === 0, checks, padding }, context);
+      printJson(
+        { model: shown, sha256: model.sha256, passed: failed === 0, checks, notEdited, padding },
+        context,
+      );
     else {
       const rows = checks.map(({ id, state, value, limit, note }) => [
         id,
@@ -53,8 +69,10 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
         note,
       ]);
       printLine(table(['CHECK', 'STATE', 'VALUE', 'LIMIT', 'NOTE'], rows), context);
-      if (options.hooks !== undefined)
-        printLine(table(['HOOK', 'EDIT CHANGES BY', 'NO-OP CHANGES BY'], perHook(checks)), context);
+      const edited = perHook(checks);
+      if (edited.length > 0 && options.hooks !== undefined)
+        printLine(table(['HOOK', 'EDIT CHANGES BY', 'NO-OP CHANGES BY'], edited), context);
+      if (notEdited.length > 0) printLine(`not edited: ${notEdited.join(', ')} (${NOT_EDITED})`, context);
       // Nothing here pads; whoever feeds this model elsewhere may.
       printLine('\nPadding', context);
       for (const { statement, difference } of padding) {

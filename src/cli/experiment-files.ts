@@ -62,7 +62,7 @@ function findOne(text: string, known: readonly ExperimentFile[], workingFolder: 
   if (/\.[cm]?[jt]s$/.test(text) && existsSync(file)) return { name: experimentName(file), file };
   if (text.endsWith('.onnx')) {
     throw new MesascopeError('EXPERIMENT_NOT_FOUND', `${text} is a model file, not an experiment`, {
-      remedy: `Name it and its data: ${commandAsTyped(['audit', '--model', text, '--data', 'examples.jsonl'])} (or plan, in place of audit).`,
+      remedy: `Name it and its data: ${commandAsTyped(['audit', '--model', text, '--data', 'examples.jsonl'], process.argv[1], workingFolder)} (or plan, in place of audit).`,
     });
   }
   const nearest = nearestNames(

@@ -14,7 +14,7 @@ export function listenForInterrupt(terminal: Terminal, options: { readonly quiet
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
     if (!options.quiet) {
-      terminal.err('\nstopping after this batch; Ctrl+C again ends at once (finished batches stay)\n');
+      terminal.err('\nstopping after this batch; Ctrl+C again ends at once\n');
     }
   };
   process.on('SIGINT', onSignal);

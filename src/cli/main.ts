@@ -54,6 +54,7 @@ async function runWork(
 ): Promise<ExitCode> {
   const display = progressDisplay(terminal);
   const interrupt = listenForInterrupt(terminal, { quiet: server });
+  let captured = false;
   const context: CommandContext = {
     terminal: {
       ...terminal,
@@ -67,7 +68,15 @@ async function runWork(
         terminal.err(text);
       },
     },
-    control: { onProgress: display.listen, signal: interrupt.signal },
+    control: {
+      onProgress(event) {
+        // A capture that was taken from the cache whole ends without a report of progress.
+        const runs = event.kind === 'stage-progress' || event.kind === 'stage-end';
+        captured ||= runs && event.stage === 'capture';
+        display.listen(event);
+      },
+      signal: interrupt.signal,
+    },
     workingFolder: process.cwd(),
     json,
     argv,
@@ -76,18 +85,32 @@ async function runWork(
     return await work(context);
   } catch (thrown) {
     display.clear();
-    return printError(interrupt.signal.aborted ? interrupted(thrown, argv) : thrown, terminal);
+    return printError(interrupt.signal.aborted ? interrupted(thrown, { argv, captured }) : thrown, terminal);
   } finally {
     display.clear();
     interrupt.dispose();
   }
 }
 
+/** What a command that is run again finds of an interrupted one; other commands keep nothing. */
+const KEPT: Readonly<Record<string, string>> = {
+  capture: 'finished batches are kept',
+  run: 'finished batches are kept of the capture, and what follows it is run anew',
+  audit: 'finished batches are kept of the capture, and what follows it is run anew',
+  benchmark: 'finished audits are kept',
+};
+
 /** After a signal, a failure is the interruption, unless a coded error says that something else went wrong first. */
-function interrupted(thrown: unknown, argv: readonly string[]): unknown {
+function interrupted(
+  thrown: unknown,
+  { argv, captured }: { readonly argv: readonly string[]; readonly captured: boolean },
+): unknown {
   if (thrown instanceof MesascopeError && thrown.code !== 'ABORTED') return thrown;
-  return new MesascopeError('ABORTED', 'interrupted, finished batches are kept', {
-    remedy: `go on with: ${commandAsTyped(argv)}`,
+  const kept = KEPT[argv[0] ?? ''];
+  const keeps = kept !== undefined && (captured || argv[0] === 'benchmark');
+  const command = commandAsTyped(argv, process.argv[1], process.cwd());
+  return new MesascopeError('ABORTED', keeps ? `interrupted, ${kept}` : 'interrupted', {
+    remedy: `${keeps ? 'go on with' : 'begin again with'}: ${command}`,
     cause: thrown,
   });
 }
@@ -111,7 +134,7 @@ function formOfFiles([command, ...typed]: readonly string[]): string | undefined
   const file = (ending: RegExp, example: string): string =>
     typed.find((text) => ending.test(text)) ?? example;
   const [model, data] = [file(/\.onnx$/i, 'model.onnx'), file(/\.jsonl?$/i, 'examples.jsonl')];
-  return commandAsTyped([command, '--model', model, '--data', data]);
+  return commandAsTyped([command, '--model', model, '--data', data], process.argv[1], process.cwd());
 }
 
 function printError(thrown: unknown, terminal: Terminal): ExitCode {

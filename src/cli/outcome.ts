@@ -13,6 +13,7 @@ export type RunOutcome = {
   readonly provisional: boolean;
   readonly sentence: string;
   readonly strength: RunRecord['verdict']['strength'];
+  readonly missing: RunRecord['verdict']['missing'];
   readonly rungs: readonly Pick<
     RunRecord['rungs'][number],
     'id' | 'title' | 'state' | 'byRole' | 'summary'
@@ -28,7 +29,7 @@ export type RunOutcome = {
 export type RunPaths = { readonly record: string; readonly report: string };
 
 export function outcomeOf(record: RunRecord, paths: RunPaths): RunOutcome {
-  const { verdict, pursues, proxy, grade, provisional, sentence, strength } = record.verdict;
+  const { verdict, pursues, proxy, grade, provisional, sentence, strength, missing } = record.verdict;
   return {
     experiment: record.experiment,
     verdict,
@@ -38,6 +39,7 @@ export function outcomeOf(record: RunRecord, paths: RunPaths): RunOutcome {
     provisional,
     sentence,
     strength,
+    missing,
     rungs: record.rungs.map(({ id, title, state, byRole, summary }) => ({
       id,
       title,
@@ -59,13 +61,19 @@ export function exitCodeOf(outcome: RunOutcome): ExitCode {
   return outcome.expectations.every(({ held }) => held) ? 0 : 100;
 }
 
-/** The verdict in one sentence, what was expected, the report, the record, what came from the cache, the time. */
+/** Verdicts that answer nothing, beside which stands what would mend that. */
+const ABSTENTIONS: readonly RunOutcome['verdict'][] = ['insufficient-evidence', 'unidentifiable', 'invalid'];
+
+/** The verdict in one sentence, what it lacks where it is none, what was expected, warnings, the report, the record, what came from the cache, the time. */
 export function printOutcome(outcome: RunOutcome, context: CommandContext): void {
   const { bold, red } = context.terminal.colors;
   printLine(`${bold(`${outcome.experiment}: ${outcome.verdict}`)}. ${plainLine(outcome.sentence)}`, context);
+  const [lack] = ABSTENTIONS.includes(outcome.verdict) ? outcome.missing : [];
+  if (lack !== undefined) printLine(`  missing  ${plainLine(lack.supply)}`, context);
   for (const { text } of outcome.expectations.filter(({ held }) => !held)) {
     printLine(`  ${red('expectation failed')}  ${plainLine(text)}`, context);
   }
+  for (const { text } of outcome.warnings) printLine(`  warning: ${plainLine(text)}`, context);
   printLine(`  report  ${outcome.report}`, context);
   printLine(`  record  ${outcome.record}`, context);
   printLine(`  reused  ${outcome.reused.map(plainLine).join('; ') || 'nothing'}`, context);

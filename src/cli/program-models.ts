@@ -19,7 +19,10 @@ export function addModelCommands(add: Declare, launch: Launch): void {
     "inspect model.onnx --hooks 'blocks.*.resid_post'",
     'inspect model.onnx --json',
   ])
-    .option('--hooks <pattern>', 'only these hook points (comma-separated globs)')
+    .option(
+      '--hooks <pattern>',
+      'only these hook points (comma-separated globs; * stops at a dot, ** does not)',
+    )
     .action((model: string, options: Json & { hooks?: string }) =>
       launch(options, async (context) => {
         const { inspectCommand } = await import('./command-inspect.ts');
@@ -70,7 +73,10 @@ export function addModelCommands(add: Declare, launch: Launch): void {
     "capture model.onnx --data texts.jsonl --hooks 'blocks.*.resid_post' --positions span:garden,-1 --dtype float16 --out activations",
   ])
     .requiredOption('--data <file>', 'a data file')
-    .requiredOption('--hooks <pattern>', 'hook points (comma-separated globs; see inspect)')
+    .requiredOption(
+      '--hooks <pattern>',
+      'hook points (comma-separated globs; * stops at a dot, ** does not; see inspect)',
+    )
     .requiredOption('--out <folder>', 'a new or empty folder')
     .option(
       '--positions <list>',
@@ -99,7 +105,7 @@ export function addModelCommands(add: Declare, launch: Launch): void {
         }),
     );
 
-  add('probe <model>', 'a probe of one goal at one hook, saved, with what it reads on held-out groups', [
+  add('probe <model>', 'a probe of one goal at one hook, saved, with what it reads on test rows', [
     'probe model.onnx --data examples.jsonl --goal proxy --hook blocks.1.resid_post --out proxy.safetensors',
     'probe model.onnx --data examples.jsonl --goal intended --hook final_norm --position -2 --out intended.safetensors --json',
   ])

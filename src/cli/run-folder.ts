@@ -1,6 +1,6 @@
 /** @file cli: where runs lie on disk, how one is found, and how a finished one replaces an earlier one. */
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MesascopeError, nearestNames } from '../core/errors.ts';
 import type { RunRecord } from '../record/record.ts';
@@ -95,6 +95,33 @@ export async function mustTakeRun(folder: string): Promise<void> {
     remedy: 'Name a new folder, an empty one, or that of an earlier run, which is replaced.',
     facts: { folder, other },
   });
+}
+
+/**
+ * Throws `BAD_SETTING` when a folder holds a run of another model: names that are made from paths may meet. `sha256` gives the model's, and is
+ * asked for only where there is a run to compare with. A record that cannot be read is no obstacle.
+ */
+export async function mustBeSameModel(folder: string, sha256: () => Promise<string>): Promise<void> {
+  let model: { readonly file?: unknown; readonly sha256?: unknown } | undefined;
+  try {
+    const record = JSON.parse(await readFile(path.join(folder, RECORD_FILE), 'utf8')) as {
+      readonly model?: typeof model;
+    };
+    model = record.model;
+  } catch {
+    return;
+  }
+  if (typeof model?.sha256 !== 'string' || model.sha256 === (await sha256())) return;
+  throw new MesascopeError(
+    'BAD_SETTING',
+    `the folder ${folder} holds a run of another model (${String(model.file)}, SHA-256 ${model.sha256.slice(0, 12)}...)`,
+    {
+      location: { file: folder },
+      remedy:
+        'Give this run a name of its own with --name; one that is named replaces an earlier one of that name.',
+      facts: { folder, sha256: model.sha256 },
+    },
+  );
 }
 
 /**

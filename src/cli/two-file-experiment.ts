@@ -1,5 +1,6 @@
 /** @file cli: a model file and a data file as an experiment, without code; shared by `audit` and `plan`. */
 import { createReadStream } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { MesascopeError, nearestNames } from '../core/errors.ts';
@@ -35,17 +36,18 @@ const PLAIN_DATA = ['data', 'examples'];
 
 /**
  * `audit-grid-proxy-boards` for `models/grid/proxy/model.onnx` and `boards.jsonl`, so that audits of one model with two data files lie beside
- * each other; `audit-grid-proxy` for `examples.jsonl` or `data.jsonl`. Outside the working folder the file name alone, since folders may
- * hold a user's name.
+ * each other; `audit-grid-proxy` for `examples.jsonl` or `data.jsonl`. Outside the working folder, of a model the file and its folder, since
+ * converters call every file `model.onnx`, and of data the file alone: folders further up, and the home folder, hold a user's name. A folder
+ * `onnx`, which they make in every model's folder, tells nothing.
  */
 export function nameFromFiles(
   { model, data }: { readonly model: string; readonly data: string },
   workingFolder: string,
 ): string {
-  const parts = partsOf(model, workingFolder, /\.onnx$/);
+  const parts = partsOf(model, workingFolder, { ending: /\.onnx$/, folders: 1 });
   if (parts.length > 1 && parts[0] === 'models') parts.shift();
   if (parts.length > 1 && parts.at(-1) === 'model') parts.pop();
-  const beside = partsOf(data, workingFolder, /\.(jsonl|ndjson|json)$/);
+  const beside = partsOf(data, workingFolder, { ending: /\.(jsonl|ndjson|json)$/, folders: 0 });
   if (beside.length === 1 && PLAIN_DATA.includes(beside[0]!)) beside.pop();
   const name = [...parts, ...beside]
     .join('-')
@@ -54,9 +56,22 @@ export function nameFromFiles(
   return `audit-${name}`.slice(0, 100);
 }
 
-function partsOf(file: string, workingFolder: string, ending: RegExp): string[] {
+/** Folders and file of a path below the working folder; of another one the file behind its last `folders`. */
+function partsOf(
+  file: string,
+  workingFolder: string,
+  of: { readonly ending: RegExp; readonly folders: number },
+): string[] {
   const shown = shownPath(file, workingFolder);
-  return (path.isAbsolute(shown) ? path.basename(shown) : shown).replace(ending, '').split('/');
+  const outside = path.isAbsolute(shown);
+  const home = shownPath(os.homedir(), workingFolder);
+  const parents = shown.split('/').slice(0, -1);
+  const told = parents.filter((part, i) => {
+    const nameless = part === '' || /^[A-Za-z]:$/.test(part) || parents.slice(0, i + 1).join('/') === home;
+    return part !== 'onnx' && !(outside && nameless);
+  });
+  const last = of.folders === 0 ? [] : told.slice(-of.folders);
+  return [...(outside ? last : told), path.posix.basename(shown).replace(of.ending, '')];
 }
 
 /** The data file's own title; undefined when its first line is not what it should be, which the reader then explains. */

@@ -135,7 +135,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorEntry>> = {
   TOKENIZER_MISSING: entry(
     3,
     'The data hold text, and no tokenizer lies beside the model to turn it into token ids.',
-    'Put the `tokenizer.json` of the model into its folder, or tokenize the text yourself and give `tokens` in place of `text`.',
+    'Put `tokenizer.json` and `tokenizer_config.json` of the model into its folder, or into the one above where that is called `onnx`, or tokenize the text yourself and give `tokens` in place of `text`.',
   ),
   TOKENIZER_INVALID: entry(
     3,

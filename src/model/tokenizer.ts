@@ -75,7 +75,7 @@ export function openTokenizer(
     const seen =
       path === undefined
         ? 'a model given as bytes has no folder to look for a tokenizer in'
-        : `there is no file ${path}`;
+        : `there is no file ${folders.map((place) => join(place, TOKENIZER_FILE)).join(' and no file ')}`;
     throw new MesascopeError(
       'TOKENIZER_MISSING',
       `the data hold text, and no tokenizer lies beside the model: ${seen}`,

@@ -87,7 +87,8 @@ function unknownHook(map: HookMap, name: string): MesascopeError {
     name,
     map.hooks.map((hook) => hook.name),
   );
-  const hint = nearest.length === 0 ? '' : `; the nearest are ${nearest.join(', ')}`;
+  const stars = name.includes('*') && !name.includes('**') ? '; `*` stops at a dot, and `**` does not' : '';
+  const hint = `${nearest.length === 0 ? '' : `; the nearest are ${nearest.join(', ')}`}${stars}`;
   return new MesascopeError('HOOK_UNKNOWN', `no hook point is called ${JSON.stringify(name)}${hint}`, {
     facts: { name, nearest },
   });

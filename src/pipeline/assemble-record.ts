@@ -106,7 +106,9 @@ function expectationsOf(experiment: Experiment, found: string): RunRecord['expec
   const wanted = experiment.expect?.verdict;
   if (wanted === undefined) return [];
   const accepted: readonly string[] = typeof wanted === 'string' ? [wanted] : wanted;
-  return [{ text: `the verdict is ${accepted.join(' or ')}`, held: accepted.includes(found) }];
+  const named = accepted.join(' or ');
+  const held = accepted.includes(found);
+  return [{ text: held ? `the verdict is ${named}` : `expected ${named}, got ${found}`, held }];
 }
 
 /** Rows of the list of examples in which activations and choice disagree. */

@@ -11,6 +11,7 @@ import { batchByLength } from '../model/batches.ts';
 import { encode } from '../model/encode.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import { readStructure } from '../model/read-structure.ts';
+import { saidOfTexts } from '../model/said-of-texts.ts';
 import { streamOf } from '../model/sequences.ts';
 import { attachScores } from '../onnx/attach-scores.ts';
 import type { ModelIndex } from '../onnx/contract.ts';
@@ -120,6 +121,8 @@ export async function attachProbes(request: AttachRequest, control: RunControl =
     }
     const tolerance = toleranceOf(model);
     const rows = checkRows(model, request, monitors);
+    for (const message of saidOfTexts(model, (request.inputs ?? []).slice(0, MOST_INPUTS)))
+      control.onProgress?.({ kind: 'warning', message });
     const before = await runsBefore(model, request.model, { monitors, rows });
     await makeFolder(out);
     const temporary = `${out}.${process.pid}.tmp`;

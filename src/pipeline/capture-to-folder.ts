@@ -1,5 +1,6 @@
 /** @file pipeline: activations of a data file of any length into a folder for other programs, resumable and in flat memory. */
 import path from 'node:path';
+import { sitesOfPattern } from '../capture/capture-sites.ts';
 import {
   absoluteIn,
   type LongCaptureControl,
@@ -13,7 +14,6 @@ import { sha256 } from '../core/hash.ts';
 import { mustBePositionName, type Position } from '../model/named-positions.ts';
 import type { Model } from '../model/open-model.ts';
 import { installedRuntime, type OptimizationLevel } from '../model/runtime.ts';
-import { matchHooks } from '../onnx/hooks-names.ts';
 import { ACTIVATIONS_FORMAT, type ExampleEntry } from '../store/activation-index.ts';
 import { openCaptureFolder, type PlannedCapture } from '../store/capture-folder.ts';
 import { ExampleSpool } from '../store/example-spool.ts';
@@ -25,7 +25,7 @@ import { type SpooledRows, spoolRows } from './spooled-rows.ts';
 export type FolderCaptureRequest = {
   /** Path of a data file; of each example its input, id, set and group are used. */
   readonly data: string;
-  /** Hook points, as comma-separated globs. */
+  /** Hook points, as comma-separated globs; a part with a star leaves out what holds no vector per position or row, with a warning. */
   readonly hooks: string;
   /**
    * Every row must have each; negative ones count from the end of the row, and a name is a place in the row's text (see `Position`).
@@ -70,7 +70,11 @@ export async function captureToFolder(
     throw new MesascopeError('BAD_SETTING', 'no position is asked for', {
       remedy: 'Name at least one, e.g. -1.',
     });
-  const hooks = matchHooks(model.hooks, request.hooks).map(({ name }) => name);
+  const { hooks, leftOut } = sitesOfPattern(model, request.hooks);
+  if (leftOut.length > 0) {
+    const message = `left out, since they hold no vector per position or row: ${leftOut.join(', ')}`;
+    control.onProgress?.({ kind: 'warning', message });
+  }
   const folder = openCaptureFolder(path.resolve(out));
   let spool: ExampleSpool | undefined;
   try {
@@ -113,6 +117,8 @@ export async function captureToFolder(
       const about = {
         model: { file: model.name, sha256: model.sha256 },
         data: { file: path.basename(request.data), sha256: dataSha256 },
+        inputs: { sha256: inputsSha256 },
+        ...(source.textual && { tokenizer: tokenizerOf(model) }),
         runtime: installedRuntime(),
         positions,
       };
@@ -125,14 +131,20 @@ export async function captureToFolder(
   }
 }
 
-/** With the absolute positions of each row, where some are given. */
+function tokenizerOf(model: Model): { readonly file: string; readonly sha256: string } {
+  const { path: file, sha256: hash } = model.tokenizer();
+  return { file: path.basename(file), sha256: hash };
+}
+
+/** With the number of each row's positions, and the absolute ones where some are given. */
 function* entriesOf(
   source: SpooledRows,
   positions: readonly Position[] | undefined,
 ): Generator<ExampleEntry> {
   for (let row = 0; row < source.rows; row++) {
     const { id, set, group } = source.example(row);
-    yield { id, set, group, ...(positions && { at: absoluteIn(source, positions, row) }) };
+    const length = (source.positions ?? source.lengths)[row]!;
+    yield { id, set, group, length, ...(positions && { at: absoluteIn(source, positions, row) }) };
   }
 }
 

@@ -72,7 +72,7 @@ const DEFAULT_HOOKS = /^(encoder\.)?(embed|blocks\.\d+\.resid_post|final_norm|lo
 
 /**
  * Runs both models on the same inputs and compares them hook by hook. With data, ridge probes of every goal are fitted on each
- * model's activations at the first position asked for, and read on held-out groups of both.
+ * model's activations at the first position asked for, and read on the test rows of both.
  *
  * Throws `HOOK_UNKNOWN`, `HOOK_UNAVAILABLE` (no hook in common), `MODEL_PAIR` (a hook of other widths: not the same model),
  * `SPLIT_TOO_FEW_GROUPS`, and what running throws.

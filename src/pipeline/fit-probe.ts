@@ -1,4 +1,4 @@
-/** @file pipeline: one probe of one goal at one hook, with what it reads on held-out groups, ready to be saved; makes no verdict. */
+/** @file pipeline: one probe of one goal at one hook, with what it reads on test rows, ready to be saved; makes no verdict. */
 import { runForward } from '../capture/run-forward.ts';
 import type { DataSet, GoalRole } from '../core/data-set.ts';
 import { MesascopeError } from '../core/errors.ts';

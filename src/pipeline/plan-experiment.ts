@@ -8,6 +8,7 @@ import { openModel } from '../model/open-model.ts';
 import { tokenizedData } from '../model/tokenize.ts';
 import { matchHooks } from '../onnx/hooks-names.ts';
 import { splitByGroup } from '../store/group-split.ts';
+import { mustHaveChoices, mustScoreChoices } from './choices-fit.ts';
 import type { Experiment } from './experiment.ts';
 import { goalLabels, mustVary } from './goal-labels.ts';
 import { loadData } from './load-data.ts';
@@ -68,11 +69,13 @@ export async function planExperiment(
   const control = options.control ?? {};
   const settings = resolveSettings(experiment.settings);
   const loaded = await loadData(experiment, control);
+  mustHaveChoices(loaded.dataSet);
   mustVary(loaded.dataSet, settings.coding);
   throwIfAborted(control.signal);
   const model = await openModel(experiment.model);
   try {
-    const { dataSet } = tokenizedData(model, loaded.dataSet);
+    const { dataSet, warnings } = tokenizedData(model, loaded.dataSet);
+    mustScoreChoices(model, dataSet);
     const hooks = matchHooks(model.hooks, settings.hooks);
     const positions = positionsOf(dataSet, settings);
     const { examples } = dataSet;
@@ -104,6 +107,7 @@ export async function planExperiment(
     ).reduce((sum, labels) => sum + labels.classes, 0);
     const fits = (1 + settings.twins) * hooks.length * positions.length;
     const probeOperations = fits * rows * width * (width + classes);
+    const outlook = outlookOf({ dataSet, split, settings, width });
     return {
       experiment: options.name,
       model: {
@@ -119,12 +123,17 @@ export async function planExperiment(
       forwardRows,
       estimatedMinutes: (forwardOperations / 10e9 + probeOperations / 2e9) / 60,
       sets,
-      outlook: outlookOf({ dataSet, split, settings, width }),
+      outlook: { ...outlook, warnings: [...warnings.map(textDoubt), ...outlook.warnings] },
       settings,
     };
   } finally {
     await model.close();
   }
+}
+
+/** What was seen while texts were tokenized, as a record says it. */
+function textDoubt(text: string): DataOutlook['warnings'][number] {
+  return { code: 'DATA', text };
 }
 
 /** Choices of several tokens take a pass for each set of them that differs in the last token alone. */

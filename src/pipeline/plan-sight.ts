@@ -13,7 +13,7 @@ import { canReject } from '../evidence/resample-permutation.ts';
 import { identifiable } from '../evidence/rung-identifiable.ts';
 import { chooseBases } from './causal-inputs.ts';
 import { columnsOf } from './columns-of.ts';
-import { goalLabels } from './goal-labels.ts';
+import { type GoalLabels, goalLabels } from './goal-labels.ts';
 import type { ResolvedSettings } from './resolve-settings.ts';
 
 /** One number when the rows of a group are as good as one row (`alike`), and when they are independent; the truth lies between. */
@@ -45,24 +45,22 @@ export type DataOutlook = {
   readonly sight: Sight;
 };
 
-/** Judges the data as the ladder will, with the same rules; `width` is the model's, for the warning about rows per feature. */
-export function outlookOf(request: {
+type OutlookRequest = {
   readonly dataSet: DataSet;
   readonly split: GroupSplit;
   readonly settings: ResolvedSettings;
+  /** The model's, for the warning about rows per feature. */
   readonly width: number;
-}): DataOutlook {
-  const { dataSet, split, settings, width } = request;
-  const goals = goalLabels(dataSet, { coding: settings.coding, fit: split.fit.rows });
-  // What the model chooses is not known yet; equal logits stand in, and what is said of them is left out below.
-  const choiceLogits = matrix(dataSet.examples.length, Math.max(1, Object.keys(dataSet.choices).length));
-  const columns = columnsOf({ dataSet, goals, split, choiceLogits });
-  const l0 = identifiable(columns, 0, Math.max(1, width));
+};
+
+/** Judges the data as the ladder will, with the same rules. */
+export function outlookOf(request: OutlookRequest): DataOutlook {
+  const { dataSet, settings } = request;
+  const { goals, columns, l0 } = foundOf(request);
   const { bases } = chooseBases({ dataSet, columns, side: 'test', settings });
   const baseGroups = new Set(pickInts(columns.groups, bases)).size;
   return {
-    outcome: l0.intact,
-    problems: l0.intact === 'passed' ? [] : problemsOf(columns, l0.rung.statistics),
+    ...foreseen(columns, l0),
     warnings: [
       ...l0.warnings.filter((warning) => warning.code !== 'NOT_COMPETENT'),
       ...goals.warnings.map((text) => ({ code: 'SCALES_DIFFER', text })),
@@ -71,6 +69,36 @@ export function outlookOf(request: {
     ],
     sight: sightOf(columns, bases, settings),
   };
+}
+
+/** How a run is known to end before it began, in sentences; none where its data let it answer. */
+export function foreseenProblems(request: OutlookRequest): readonly string[] {
+  const { columns, l0 } = foundOf(request);
+  const { outcome, problems } = foreseen(columns, l0);
+  return problems.map(({ text }) => foreseenText(outcome, text));
+}
+
+export function foreseenText(outcome: DataOutlook['outcome'], problem: string): string {
+  return `this run will be ${outcome}: ${problem}`;
+}
+
+function foundOf({ dataSet, split, settings, width }: OutlookRequest): {
+  readonly goals: GoalLabels;
+  readonly columns: Columns;
+  readonly l0: ReturnType<typeof identifiable>;
+} {
+  const goals = goalLabels(dataSet, { coding: settings.coding, fit: split.fit.rows });
+  // What the model chooses is not known yet; equal logits stand in, and what is said of them is left out of the outlook.
+  const choiceLogits = matrix(dataSet.examples.length, Math.max(1, Object.keys(dataSet.choices).length));
+  const columns = columnsOf({ dataSet, goals, split, choiceLogits });
+  return { goals, columns, l0: identifiable(columns, 0, Math.max(1, width)) };
+}
+
+function foreseen(
+  columns: Columns,
+  { intact, rung }: ReturnType<typeof identifiable>,
+): Pick<DataOutlook, 'outcome' | 'problems'> {
+  return { outcome: intact, problems: intact === 'passed' ? [] : problemsOf(columns, rung.statistics) };
 }
 
 function problemsOf(

@@ -18,6 +18,7 @@ import { splitByGroup } from '../store/group-split.ts';
 import { nearDuplicates } from '../store/near-duplicates.ts';
 import { baselineFeatures } from './baseline-features.ts';
 import { causalSide } from './causal-inputs.ts';
+import { mustHaveChoices, mustScoreChoices } from './choices-fit.ts';
 import { columnsOf, commonLength } from './columns-of.ts';
 import type { Experiment } from './experiment.ts';
 import { goalLabels, mustVary } from './goal-labels.ts';
@@ -25,6 +26,7 @@ import { type LoadedData, loadData } from './load-data.ts';
 import { captureRequest, intervener, type MappedModel, runMapped } from './mapped-model.ts';
 import { namingRows } from './name-errors.ts';
 import { noOpDifference } from './no-op-check.ts';
+import { foreseenProblems } from './plan-sight.ts';
 import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
 import { withTokenPictures } from './token-picture.ts';
 
@@ -70,9 +72,14 @@ export async function prepareExperiment(
   const { control = {}, stage = (_, work) => work() } = options;
   const settings = resolveSettings(experiment.settings);
   const data = await loadData(experiment, control);
+  mustHaveChoices(data.dataSet);
   mustVary(data.dataSet, settings.coding);
   const model = await openModel(experiment.model);
-  const tokenized = await closedOnError(model, () => tokenizedData(model, data.dataSet));
+  const tokenized = await closedOnError(model, () => {
+    const made = tokenizedData(model, data.dataSet);
+    mustScoreChoices(model, made.dataSet);
+    return made;
+  });
   const { dataSet } = tokenized;
   // Products of a small network are done before a second thread has woken up.
   const small = dataSet.examples.length * (model.hooks.width ?? 0) < SMALL_PRODUCT;
@@ -94,6 +101,14 @@ export async function prepareExperiment(
       );
     }
     const positions = positionsOf(dataSet, settings);
+    const split = splitByGroup({
+      groups: dataSet.examples.map((example) => example.group),
+      seed: settings.seed,
+    });
+    // A run that can say nothing takes as long as any other.
+    const width = model.hooks.width ?? 0;
+    for (const message of foreseenProblems({ dataSet, split, settings, width }))
+      control.onProgress?.({ kind: 'warning', message });
     const cache = options.cacheFolder === undefined ? undefined : openCache(options.cacheFolder);
     const inputs = dataSet.examples.map((example) => example.input);
     const forward = await namingRows(
@@ -108,10 +123,6 @@ export async function prepareExperiment(
           control,
         ),
     );
-    const split = splitByGroup({
-      groups: dataSet.examples.map((example) => example.group),
-      seed: settings.seed,
-    });
     const goals = goalLabels(dataSet, { coding: settings.coding, fit: split.fit.rows });
     const columns = columnsOf({ dataSet, goals, split, choiceLogits: forward.choiceLogits! });
     const causal = await stage('sources', () =>

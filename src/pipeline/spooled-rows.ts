@@ -19,6 +19,8 @@ export type SpooledRows = RowSource & {
   readonly fixedBatch: number | undefined;
   /** Our field to the model's input name, of tokens also where the data hold text. */
   readonly mapping: Readonly<Record<string, string>>;
+  /** The data hold texts or chats. */
+  readonly textual: boolean;
   /** `dataSetSha256` of the file. */
   readonly dataSha256: Sha256;
   /** Of the inputs as the model is fed them. */
@@ -58,6 +60,7 @@ export async function spoolRows(
   const seen = new TextWarnings(model);
   let first: ModelInput | undefined;
   let mapping: Readonly<Record<string, string>> = {};
+  let textual = false;
   let fixedBatch: number | undefined;
 
   const take = async (chunk: readonly StreamedExample[]): Promise<void> => {
@@ -72,6 +75,7 @@ export async function spoolRows(
       const written = inputKind === 'text' ? textTokens(model, given, firstRow) : undefined;
       const inputs = written?.inputs ?? given;
       if (written !== undefined) seen.add(written.texts, written.fed);
+      textual = inputKind === 'text';
       mapping = inputKind === 'text' ? asTokens(declared) : declared;
       first ??= inputs[0];
       const encoded = encode(model, inputs, mapping, { firstRow, first });
@@ -111,6 +115,7 @@ export async function spoolRows(
     shapeClass: shapeClass.values(),
     fixedBatch,
     mapping,
+    textual,
     dataSha256: step.value,
     inputsSha256: inputsHash.digest(),
     input: (row) => spool.read(row).input,

@@ -17,6 +17,10 @@ export const INDEX_FILE = 'index.json';
 export type AboutCapture = {
   readonly model: { readonly file: string; readonly sha256: string };
   readonly data: { readonly file: string; readonly sha256: string };
+  /** Of the inputs as the model is fed them, token ids and shapes. */
+  readonly inputs: { readonly sha256: string };
+  /** What turned texts and chats into tokens, its chat template included; absent where the data hold none. */
+  readonly tokenizer?: { readonly file: string; readonly sha256: string };
   readonly runtime: string;
   /** Negative ones count from the end of each row; a name stands for a place in each row's text. */
   readonly positions: readonly (number | string)[];
@@ -34,6 +38,8 @@ export type ExampleEntry = {
   readonly id: string;
   readonly set: string;
   readonly group: string;
+  /** Positions of the row in the stream that was captured. */
+  readonly length: number;
   /** The row's absolute positions, in the order of the second axis, where a name was among those asked for. */
   readonly at?: readonly number[];
 };
@@ -70,8 +76,8 @@ export function writeIndex(path: string, head: IndexHead, examples: Iterable<Exa
         piece = '';
       };
       let first = true;
-      for (const { id, set, group, at: places } of examples) {
-        piece += `${first ? '' : ','}\n  ${JSON.stringify({ id, set, group, at: places })}`;
+      for (const { id, set, group, length, at: places } of examples) {
+        piece += `${first ? '' : ','}\n  ${JSON.stringify({ id, set, group, length, at: places })}`;
         first = false;
         if (piece.length > PIECE_BYTES) write();
       }

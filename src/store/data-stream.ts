@@ -93,6 +93,9 @@ export async function* streamExamples(
     });
   }
   throwIfAborted(control.signal);
+  // The end of a stage is shown with the last number that was reported: all of them, and not the last round one.
+  if (ids.size % PROGRESS_ROWS > 0)
+    control.onProgress?.({ kind: 'stage-progress', stage: 'read data', done: ids.size });
   control.onProgress?.({ kind: 'stage-end', stage: 'read data', durationMs: performance.now() - started });
   return hash.digest();
 }

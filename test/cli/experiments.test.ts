@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allExperiments, experimentName, findExperiments } from '../../src/cli/experiment-files.ts';
-import { checkRunName, findRun, finishedRuns } from '../../src/cli/run-folder.ts';
+import { checkRunName, findRun, finishedRuns, mustBeSameModel } from '../../src/cli/run-folder.ts';
 import { settingsArguments, settingsFrom } from '../../src/cli/settings-options.ts';
 import { experimentFrom, nameFromFiles } from '../../src/cli/two-file-experiment.ts';
 
@@ -98,13 +98,38 @@ describe('runs', () => {
   const named = (model: string, data = 'examples.jsonl'): string =>
     nameFromFiles({ model, data }, '/home/x/p');
 
-  it('of an audit are named by the model, without folders outside the working folder', () => {
+  it('of an audit are named by the model, and outside the working folder by its folder too', () => {
     expect(named('models/grid/proxy/model.onnx')).toBe('audit-grid-proxy');
     expect(named('my agent.onnx')).toBe('audit-my-agent');
     expect(named('sub/best.onnx')).toBe('audit-sub-best');
-    expect(named('/home/alice/secret/best.onnx')).toBe('audit-best');
-    expect(named('../alice/model.onnx')).toBe('audit-model');
+    expect(named('/home/alice/agents/best.onnx')).toBe('audit-agents-best');
+    expect(named('../gpt2/model.onnx')).toBe('audit-gpt2');
+    expect(named(path.join(os.homedir(), 'best.onnx'))).toBe('audit-best');
     expect(checkRunName(named('…/…/ü.onnx'))).toBe('audit-');
+  });
+
+  it('of an audit tell models apart that a converter put into folders called onnx', () => {
+    expect(named('../gpt2/onnx/model.onnx', 'ids.jsonl')).toBe('audit-gpt2-ids');
+    expect(named('../other/onnx/model.onnx', 'ids.jsonl')).toBe('audit-other-ids');
+    expect(named('../other/onnx/model_fp16.onnx', 'ids.jsonl')).toBe('audit-other-model_fp16-ids');
+    expect(named('chat/onnx/model.onnx', 'ids.jsonl')).toBe('audit-chat-ids');
+    expect(named('onnx/model.onnx', 'ids.jsonl')).toBe('audit-model-ids');
+  });
+
+  it('are not replaced by one of another model, unless they were named', async () => {
+    const earlier = path.join(folder, 'reports/earlier');
+    mkdirSync(earlier);
+    writeFileSync(path.join(earlier, 'run.json'), '{"model": {"file": "model.onnx", "sha256": "aa"}}');
+    await expect(mustBeSameModel(earlier, async () => 'bb')).rejects.toMatchObject({
+      code: 'BAD_SETTING',
+      remedy: expect.stringContaining('--name') as string,
+    });
+    await mustBeSameModel(earlier, async () => 'aa');
+    // Nothing to lose: no run, or one that cannot be read.
+    const asked = async (): Promise<never> => expect.unreachable('the model is not read for nothing');
+    await mustBeSameModel(path.join(folder, 'reports/none'), asked);
+    await mustBeSameModel(path.join(folder, 'reports/old'), asked);
+    rmSync(earlier, { recursive: true });
   });
 
   it('of an audit tell data files apart, so that a second one replaces no other', () => {

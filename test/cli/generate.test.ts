@@ -308,6 +308,22 @@ describe('generate', () => {
     const chat = ['--messages', path.join(spoken, 'chat.json')];
     await main(['generate', model, '--tokens', '19', '--tokens', '4', ...chat], refused);
     expect(refused.stderr()).toContain('CHAT_REFUSED: prompt 3:');
+    writeFileSync(path.join(spoken, 'chat_template.jinja'), '{{ messages[0].content }} unheard');
+    const strange = capturedTerminal();
+    expect(await main(['generate', model, '--max-new', '1', ...chat], strange), strange.stderr()).toBe(0);
+    expect(strange.stdout()).toMatch(/^note: 1 of 1 texts hold a word that the tokenizer does not know/);
+  });
+
+  it('refuses what would change nothing, and a temperature of 0', async () => {
+    for (const [args, said] of [
+      [['--samples', '3'], '--samples does nothing'],
+      [['--seed', '4'], '--seed does nothing'],
+      [['--temperature', '0'], 'leave out --temperature'],
+    ] as const) {
+      const result = await run('--tokens', '7,3', ...args);
+      expect([result.exitCode, result.stderr]).toEqual([2, expect.stringContaining(said)]);
+    }
+    expect((await run('--tokens', '7,3', '--samples', '2', '--seed', '4', '--top-k', '3')).exitCode).toBe(0);
   });
 
   it('refuses vectors that are no lists of numbers', async () => {

@@ -1,4 +1,4 @@
-/** @file cli: `probe` and `compare` say which rows they fitted on, and what could not be read. */
+/** @file cli: `probe` and `compare` say which rows they fitted on, and what could not be read; `verify` what it left out. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -63,5 +63,30 @@ describe('probe and compare', () => {
     const compared = await run('compare', GRID_MODEL, GRID_MODEL, '--data', data, '--hooks', 'final_norm');
     expect(compared).toContain(note);
     expect(compared).toMatch(reason);
+  });
+});
+
+describe('verify', () => {
+  it('names the hooks of a pattern that it does not edit', async () => {
+    const hooks = ['--hooks', 'blocks.0.pattern,blocks.0.z'];
+    const shown = await run('verify', GRID_MODEL, ...hooks);
+    expect(shown).toMatch(/^blocks\.0\.z {2}/m);
+    expect(shown).toMatch(/^not edited: blocks\.0\.pattern \(/m);
+    const json: unknown = JSON.parse(await run('verify', GRID_MODEL, ...hooks, '--json'));
+    expect(json).toMatchObject({ notEdited: ['blocks.0.pattern'] });
+  });
+
+  it('says of texts how many hold a word that the tokenizer does not know', async () => {
+    const texts = path.join(folder, 'texts.jsonl');
+    const lines = [
+      { format: 'mesascope-data/1', title: 'Texts', input: 'text' },
+      { id: 'a', set: 'any', group: 'a', text: 'a lovely garden' },
+      { id: 'b', set: 'any', group: 'b', text: 'a zyx garden' },
+    ];
+    writeFileSync(texts, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const reader = GRID_MODEL.replace('grid/intended', 'review/intended-1');
+    const terminal = capturedTerminal();
+    expect(await main(['verify', reader, '--data', texts, '--json'], terminal)).toBe(0);
+    expect(terminal.stderr()).toContain('warning: 1 of 2 texts hold a word');
   });
 });

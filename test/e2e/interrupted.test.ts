@@ -197,7 +197,7 @@ describe('Ctrl+C', () => {
       expect(readdirSync(path.join(folder, RUN)).sort()).toEqual(FILES);
 
       // The printed command is the one to use, as it stands.
-      const command = /go on with: npx mesascope (.*)$/.exec(line)?.[1];
+      const command = /go on with: node \S+mesascope\.js (.*)$/.exec(line)?.[1];
       const result = await runCli(command!.split(' '), { cwd: folder });
       expect([result.exitCode, await digestIn(folder)]).toEqual([0, wanted]);
     },

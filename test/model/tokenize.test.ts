@@ -1,5 +1,5 @@
 /** @file test: inputs and data sets of text, through a model and the tokenizer beside it. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -136,6 +136,15 @@ describe('a model that reads text', () => {
     expect(missing.stderr).toContain('TOKENIZER_MISSING');
     expect(missing.stderr).toContain('reviews.jsonl:1:');
     expect(missing.stderr).toContain('there is no file tokenizer.json');
+    const inner = path.join(folder, 'chat', 'onnx', 'model.onnx');
+    mkdirSync(path.dirname(inner), { recursive: true });
+    copyFileSync(READER, inner);
+    const nowhere = await openModel(inner);
+    const [near, above] = ['onnx/tokenizer.json', 'tokenizer.json'].map((name) =>
+      path.join(folder, 'chat', name),
+    );
+    expect(() => nowhere.tokenizer()).toThrow(`there is no file ${near} and no file ${above}`);
+    await nowhere.close();
 
     const tokenizer = JSON.stringify({
       model: { type: 'WordLevel', vocab: { a: 5, lovely: 6 } },

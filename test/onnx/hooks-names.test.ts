@@ -26,6 +26,7 @@ describe('a hook by name', () => {
   });
 
   it('mistyped gives HOOK_UNKNOWN with the nearest names', () => {
+    expect(() => matchHooks(decoder, 'blocks.*')).toThrow('`*` stops at a dot, and `**` does not');
     const error = failure(() => hookNamed(decoder, 'blocks.1.residpost'));
     expect(error.code).toBe('HOOK_UNKNOWN');
     expect(error.message).toContain('blocks.1.resid_post');

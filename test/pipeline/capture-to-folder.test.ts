@@ -43,6 +43,32 @@ function dataOf(inputs: readonly ModelInput[], header: Readonly<Record<string, u
   return path;
 }
 
+describe('what is captured', () => {
+  it('is, of a pattern with stars, what has a vector per position; the rest is said to be left out', async () => {
+    const model = await openModel(GRID_MODEL);
+    const data = dataOf([{ kind: 'tokens', tokens: [0, 1, 2] }]);
+    const said: string[] = [];
+    const onProgress = (event: ProgressEvent): void => {
+      if (event.kind === 'warning') said.push(event.message);
+    };
+    const request = { data, positions: [-1], out };
+    const { hooks } = await captureToFolder(model, { ...request, hooks: '**' }, { onProgress });
+    expect(hooks).toContain('blocks.0.resid_post');
+    expect(hooks).not.toContain('blocks.0.attn_scores');
+    expect(said).toEqual([expect.stringMatching(/^left out, .*blocks\.0\.attn_scores/) as string]);
+    const index = JSON.parse(readFileSync(join(out, 'index.json'), 'utf8')) as Record<string, unknown>;
+    expect(index).toMatchObject({
+      inputs: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
+      examples: [{ id: 'row 0', length: 3 }],
+    });
+    for (const hooks of ['blocks.0.attn_scores', 'blocks.*.attn_scores', '**, blocks.0.pattern']) {
+      const refused = captureToFolder(model, { ...request, hooks, out: `${out}-2` });
+      await expect(refused, hooks).rejects.toMatchObject({ code: 'HOOK_UNAVAILABLE' });
+    }
+    await model.close();
+  });
+});
+
 describe.each(EXPORTS)('the folder of %s', (name) => {
   it('holds what PyTorch hooks recorded at the last two positions of rows of different lengths, within 1e-5', async () => {
     const model = await openModel(exportPath(name));

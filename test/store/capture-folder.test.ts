@@ -118,7 +118,12 @@ describe('a finished capture', () => {
       );
       await folder.write(own, [{ ...tensor, data }]);
     }
-    const examples = Array.from({ length: rows }, (_, i) => ({ id: `${i}`, set: 'train', group: 'g' }));
+    const examples = Array.from({ length: rows }, (_, i) => ({
+      id: `${i}`,
+      set: 'train',
+      group: 'g',
+      length: 1,
+    }));
     const [hook] = await folder.finish(ABOUT, examples);
     folder.close();
     expect(hook!.files.length).toBe(20);

@@ -25,6 +25,7 @@ export const BATCHES = [
 export const ABOUT = {
   model: { file: 'model.onnx', sha256: 'aa' },
   data: { file: 'data.jsonl', sha256: 'bb' },
+  inputs: { sha256: 'cc' },
   runtime: 'onnxruntime-node 1.30.0',
   positions: [-2, -1],
 };
@@ -32,6 +33,7 @@ export const EXAMPLES = Array.from({ length: ROWS }, (_, i) => ({
   id: `x"${i}`,
   set: 'train',
   group: `g${i % 7}`,
+  length: 3,
 }));
 /** Three files for the wider tensor, two for the other. */
 export const PLAN: PlannedCapture = {
