@@ -49,16 +49,16 @@ describe('an outcome', () => {
 
 describe('the command to go on with', () => {
   const typed = (script: string | undefined): string =>
-    commandAsTyped(['capture', 'a b.onnx'], script, '/work');
+    commandAsTyped(['capture', 'a b.onnx'], script, '/srv');
 
   it('starts the program as it was started', () => {
     expect(typed('/clone/bin/mesascope.js')).toBe("node /clone/bin/mesascope.js capture 'a b.onnx'");
-    expect(typed('/work/tools/bin/mesascope.js')).toBe("node tools/bin/mesascope.js capture 'a b.onnx'");
+    expect(typed('/srv/tools/bin/mesascope.js')).toBe("node tools/bin/mesascope.js capture 'a b.onnx'");
     expect(typed('/usr/bin/mesascope')).toBe("/usr/bin/mesascope capture 'a b.onnx'");
   });
 
   it('names npx only where it finds this program', () => {
-    const found = ['/work/bin/mesascope.js', '/work/node_modules/.bin/mesascope', '/c/_npx/1f/mesascope'];
+    const found = ['/srv/bin/mesascope.js', '/srv/node_modules/.bin/mesascope', '/c/_npx/1f/mesascope'];
     for (const script of [...found, undefined])
       expect(typed(script)).toBe("npx mesascope capture 'a b.onnx'");
   });
