@@ -105,13 +105,15 @@ function bothCheck(model: Model, felt: readonly Felt[]): Check {
     ({ part, here }) =>
       here < LEAST_EFFECT && neededFor(producer, [part.out.value]).values.has(part.from.value),
   );
-  const perHook = felt.map((one): HookNumber => {
+  const perHook = felt.flatMap((one): HookNumber[] => {
     const { part, here, past, sumSize } = one;
     // What is left of a sum less its terms is never quite the same twice.
     const beside = past !== undefined && past <= limit * sumSize ? 0 : past;
-    if (silent.includes(one)) return { hook: part.out.name, value: beside ?? LEAST_EFFECT };
-    return { hook: part.out.name, value: Math.min(here, beside ?? here) };
+    const seen = [silent.includes(one) ? [] : [here], beside === undefined ? [] : [beside]].flat();
+    return seen.length === 0 ? [] : [{ hook: part.out.name, value: Math.min(...seen) }];
   });
+  if (perHook.length === 0)
+    return notApplicable('what the blocks add is the same whatever the stream is on the row that was run');
   const weakest = least(perHook);
   const quiet =
     silent.length === 0
