@@ -6,7 +6,6 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { makeExamples } from '../../models/review/environment.ts';
 import { runForward } from '../../src/capture/run-forward.ts';
 import type { DataSet, ModelInput } from '../../src/core/data-set.ts';
-import { MesascopeError } from '../../src/core/errors.ts';
 import { encode } from '../../src/model/encode.ts';
 import { type Model, openModel } from '../../src/model/open-model.ts';
 import { responseMask } from '../../src/model/text-positions.ts';
@@ -16,7 +15,7 @@ import { prepareExperiment } from '../../src/pipeline/prepare-experiment.ts';
 import { writeDataSet } from '../../src/store/data-writer.ts';
 import { cachedPath } from '../capture/small-models.ts';
 import { mesascope } from '../cli/captured-terminal.ts';
-import { ChatFolders } from './chat-models.ts';
+import { ChatFolders, fault } from './chat-models.ts';
 
 const READER = fileURLToPath(new URL('../../models/review/intended-1/', import.meta.url));
 /** What the reader's tokenizer frames a text with, written by a template; and a rule of its own. */
@@ -71,15 +70,6 @@ async function withModel<T>(file: string, work: (model: Model) => T | Promise<T>
   } finally {
     await model.close();
   }
-}
-function fault(work: () => unknown): MesascopeError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MesascopeError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 describe('a data file of messages', () => {

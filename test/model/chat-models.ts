@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ChatMessage } from '../../src/core/data-set.ts';
+import { MesascopeError } from '../../src/core/errors.ts';
 
 /** What transformers made of a chat: its text and ids, or the words with which the template refused it. */
 export type Made =
@@ -57,4 +58,15 @@ export class ChatFolders {
   remove(): void {
     for (const folder of this.#made) rmSync(folder, { recursive: true });
   }
+}
+
+/** The coded error that `work` ends in; throws where it ends in another one, or in none. */
+export function fault(work: () => unknown): MesascopeError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof MesascopeError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
 }

@@ -4,12 +4,11 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { rememberPlace } from '../../src/core/data-place.ts';
 import type { ChatMessage } from '../../src/core/data-set.ts';
-import { MesascopeError } from '../../src/core/errors.ts';
 import { roleMask } from '../../src/model/chat-positions.ts';
 import { positionsOfSpan, responseMask } from '../../src/model/text-positions.ts';
 import type { FedText, NamedText } from '../../src/model/tokenize.ts';
 import { openTokenizer, type TextTokenizer } from '../../src/model/tokenizer.ts';
-import { ChatFolders, RECORDED } from './chat-models.ts';
+import { ChatFolders, fault, RECORDED } from './chat-models.ts';
 
 const folders = new ChatFolders();
 afterAll(() => folders.remove());
@@ -26,16 +25,6 @@ function named(
   const input: FedText = { kind: 'text', ...rendered! };
   rememberPlace(input, { file: 'data.jsonl', line: 7, headerLine: 1 });
   return { name: 'x7', input, tokens: tokenizer.encodePlain([input.text])[0]! };
-}
-
-function fault(work: () => unknown): MesascopeError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MesascopeError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 const said = (...turns: readonly string[]): ChatMessage[] =>

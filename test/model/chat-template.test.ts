@@ -1,26 +1,15 @@
 /** @file test: chats become the text and the ids that transformers makes of them, and a template is found, checked and bounded. */
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { MesascopeError } from '../../src/core/errors.ts';
 import type { Chat } from '../../src/model/chat-template.ts';
 import { openTokenizer, type TextTokenizer } from '../../src/model/tokenizer.ts';
-import { ChatFolders, RECORDED } from './chat-models.ts';
+import { ChatFolders, fault, RECORDED } from './chat-models.ts';
 
 const folders = new ChatFolders();
 afterAll(() => folders.remove());
 
 const open = (folder: string, mostMs?: number): TextTokenizer =>
   openTokenizer(path.join(folder, 'model.onnx'), mostMs === undefined ? {} : { mostMs });
-
-function fault(work: () => unknown): MesascopeError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof MesascopeError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 const chats = RECORDED.chats.map(
   ({ messages, variables = {} }): Chat => ({

@@ -89,38 +89,17 @@ function drawDoses(table, plan, palette, width) {
 function drawBaselines(table, plan, palette, width) {
   const role = texts(table.column('role'));
   const features = texts(table.column('features'));
-  const accuracy = numbers(table.column('accuracy'));
   const low = numbers(table.column('low'));
   const high = numbers(table.column('high'));
   const chance = numbers(table.column('chance'));
   const rowOf = new Map(plan.features.map(({ id }, i) => [id, plan.features.length - 1 - i]));
   const narrow = width < 560;
   return {
-    traces: ROLE_ORDER.flatMap((name, order) => {
-      const rows = role.flatMap((own, i) => {
-        const [x, y] = [accuracy[i], rowOf.get(features[i] ?? '')];
-        return own === name && typeof x === 'number' && y !== undefined ? [{ i, x, y }] : [];
-      });
-      if (rows.length === 0) return [];
-      const color = palette.roles[name] ?? palette.ink;
-      return [
-        {
-          type: 'scatter',
-          mode: 'markers',
-          name: ROLE_WORDS[name],
-          x: rows.map(({ x }) => x),
-          y: rows.map(({ y }) => y + (1 - order) * 0.18),
-          error_x: errorBars(
-            rows.map(({ i, x }) => ({ i, value: x })),
-            low,
-            high,
-            color,
-          ),
-          marker: { color, size: 9, symbol: SYMBOLS[name] },
-          hoverinfo: 'none',
-        },
-      ];
-    }),
+    traces: marksByRole(
+      { role, value: numbers(table.column('accuracy')), low, high, at: (i) => rowOf.get(features[i] ?? '') },
+      (order) => (1 - order) * 0.18,
+      palette,
+    ),
     layout: baseLayout(palette, {
       width,
       height: 120 + 44 * plan.features.length,
@@ -137,22 +116,7 @@ function drawBaselines(table, plan, palette, width) {
         ticktext: plan.features.map(({ id, label: words }) => label(narrow ? id : words, narrow ? 16 : 38)),
         zeroline: false,
       }),
-      shapes: [...new Set(chance)].flatMap((x) =>
-        x === null
-          ? []
-          : [
-              {
-                type: 'line',
-                xref: 'x',
-                yref: 'paper',
-                x0: x,
-                x1: x,
-                y0: 0,
-                y1: 1,
-                line: { color: palette.ink, width: 1, dash: 'dot' },
-              },
-            ],
-      ),
+      shapes: [...new Set(chance)].flatMap((x) => (x === null ? [] : [dottedAt(x, palette)])),
     }),
   };
 }

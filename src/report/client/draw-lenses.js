@@ -131,38 +131,17 @@ function drawShares(table, palette, width) {
 function drawGoalAttention(table, { heads, even }, palette, width) {
   const head = texts(table.column('head'));
   const role = texts(table.column('role'));
-  const attention = numbers(table.column('attention'));
   const low = numbers(table.column('low'));
   const high = numbers(table.column('high'));
   const rowOf = new Map(heads.map((name, y) => [name, y]));
   const narrow = width < 560;
   const top = narrow ? 84 : 40;
   return {
-    traces: ROLE_ORDER.flatMap((name, order) => {
-      const rows = role.flatMap((own, i) => {
-        const [x, y] = [attention[i], rowOf.get(head[i] ?? '')];
-        return own === name && typeof x === 'number' && y !== undefined ? [{ i, x, y }] : [];
-      });
-      if (rows.length === 0) return [];
-      const color = palette.roles[name] ?? palette.ink;
-      return [
-        {
-          type: 'scatter',
-          mode: 'markers',
-          name: ROLE_WORDS[name],
-          x: rows.map(({ x }) => x),
-          y: rows.map(({ y }) => y + (order - 1) * 0.2),
-          error_x: errorBars(
-            rows.map(({ i, x }) => ({ i, value: x })),
-            low,
-            high,
-            color,
-          ),
-          marker: { color, size: 9, symbol: SYMBOLS[name] },
-          hoverinfo: 'none',
-        },
-      ];
-    }),
+    traces: marksByRole(
+      { role, value: numbers(table.column('attention')), low, high, at: (i) => rowOf.get(head[i] ?? '') },
+      (order) => (order - 1) * 0.2,
+      palette,
+    ),
     layout: baseLayout(palette, {
       width,
       height: top + 56 + 30 * heads.length,
@@ -179,16 +158,7 @@ function drawGoalAttention(table, { heads, even }, palette, width) {
         ticktext: heads.map((name) => label(name, 24)),
         zeroline: false,
       }),
-      shapes: [...new Set(even.map(({ share }) => share))].map((x) => ({
-        type: 'line',
-        xref: 'x',
-        yref: 'paper',
-        x0: x,
-        x1: x,
-        y0: 0,
-        y1: 1,
-        line: { color: palette.ink, width: 1, dash: 'dot' },
-      })),
+      shapes: [...new Set(even.map(({ share }) => share))].map((x) => dottedAt(x, palette)),
     }),
   };
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // biome-ignore-all lint/correctness/noUnusedVariables: plain scripts share one scope, the use is in another file.
-/** @file page script: what several drawings are made of: error bars and the bands of nulls. */
+/** @file page script: what several drawings are made of: error bars, bands of nulls, marks by goal. */
 
 /**
  * Bars from the interval of each mark; a mark without one has none.
@@ -47,5 +47,56 @@ function nullBand(marks, low, high, { palette, color, overhang }) {
     line: { width: 0 },
     hoverinfo: 'skip',
     showlegend: false,
+  };
+}
+
+/**
+ * Marks of each goal beside each other in rows, with their intervals lying down.
+ * @param {{
+ *   role: readonly string[], value: readonly (number | null)[], low: readonly (number | null)[], high: readonly (number | null)[],
+ *   at: (i: number) => number | undefined
+ * }} columns of the table; `at` is the height of the row that an entry belongs to, if it is shown
+ * @param {(order: number) => number} offset of a goal from its row's height, by its place among the goals
+ * @param {Palette} palette
+ */
+function marksByRole({ role, value, low, high, at }, offset, palette) {
+  return ROLE_ORDER.flatMap((name, order) => {
+    const rows = role.flatMap((own, i) => {
+      const [x, y] = [value[i], at(i)];
+      return own === name && typeof x === 'number' && y !== undefined ? [{ i, x, y }] : [];
+    });
+    if (rows.length === 0) return [];
+    const color = palette.roles[name] ?? palette.ink;
+    return [
+      {
+        type: 'scatter',
+        mode: 'markers',
+        name: ROLE_WORDS[name],
+        x: rows.map(({ x }) => x),
+        y: rows.map(({ y }) => y + offset(order)),
+        error_x: errorBars(
+          rows.map(({ i, x }) => ({ i, value: x })),
+          low,
+          high,
+          color,
+        ),
+        marker: { color, size: 9, symbol: SYMBOLS[name] },
+        hoverinfo: 'none',
+      },
+    ];
+  });
+}
+
+/** A dotted line over the whole height, for what chance or an even share gives. @param {number} x @param {Palette} palette */
+function dottedAt(x, palette) {
+  return {
+    type: 'line',
+    xref: 'x',
+    yref: 'paper',
+    x0: x,
+    x1: x,
+    y0: 0,
+    y1: 1,
+    line: { color: palette.ink, width: 1, dash: 'dot' },
   };
 }
