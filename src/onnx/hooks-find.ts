@@ -34,7 +34,8 @@ type Hook = HookPoint | MissingHook;
  * resid_pre + attn_out + mlp_out`. In post-norm blocks the stream is what leaves the norms, and two more hooks hold what
  * enters them: `resid_mid_sum = resid_pre + attn_out`, `resid_mid = norm(resid_mid_sum)`, `resid_post_sum = resid_mid +
  * mlp_out`, `resid_post = norm(resid_post_sum)`. The same two hooks stand where a bias or scale is applied to the stream
- * itself after a sum; what was added then lacks that bias. `residualIdentities` lists the ones that hold for a map.
+ * itself after a sum; what was added then lacks that bias. A part that is neither attention nor an MLP has no name, and a stream
+ * that cannot be followed from its first block has no hooks. `residualIdentities` lists the ones that hold for a map.
  *
  * Work is bounded by a multiple of the graph's size; a graph too entangled for that gets no hooks and a sentence that
  * says so, never a hang.

@@ -110,6 +110,12 @@ describe('positions told by words', () => {
     }
   });
 
+  it('are the last token of several words', async () => {
+    const data = dataOf([{ text: `${three} ${one} ${two} ${four}` }]);
+    await captureToFolder(model, { data, hooks: HOOK, positions: [`span:${one} ${two}`], out });
+    expect(atOf(out)).toEqual([[3]]);
+  });
+
   it('are the end of the prompt and of the response, without what the tokenizer puts behind', async () => {
     const data = dataOf([
       { text: `${one} ${two}`, response: ` ${three}` },
