@@ -37,8 +37,7 @@ type Hook = HookPoint | MissingHook;
  * itself after a sum; what was added then lacks that bias. A part that is neither attention nor an MLP has no name, and a stream
  * that cannot be followed from its first block has no hooks. `residualIdentities` lists the ones that hold for a map.
  *
- * Work is bounded by a multiple of the graph's size; a graph too entangled for that gets no hooks and a sentence that
- * says so, never a hang.
+ * Work is bounded by a multiple of the graph's size; a graph too entangled for that gets a sentence that says so, no hang.
  * Throws `MODEL_CORRUPT` when a small stored tensor does not hold what it states.
  */
 export function findHookPoints(index: ModelIndex): HookMap {
